@@ -1,0 +1,140 @@
+// The hardware catalogue: GPUs, nodes, fabrics and prices as data files (one JSON file an entry, below
+// hwmodels/catalogue/data/), each value with its source. A new GPU is a file and no code.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hwmodels/catalogue/precision.h"
+#include "hwmodels/json/value.h"
+#include "hwmodels/units/units.h"
+
+namespace gpuplan {
+
+// How a number is known. `assumed` covers values recalled or guessed that nobody checked.
+enum class Standing { datasheet, measured, derived, assumed };
+std::span<const std::string_view> enum_names(Standing tag);
+
+struct Source {
+  std::string text;  // where the value was read
+  Standing standing = Standing::assumed;
+};
+
+// One GPU or SoC as its datasheet has it. Zero or nullopt: not present or not known (see `sources`).
+struct Gpu {
+  std::string name;  // "H100-SXM5-80GB"
+  std::vector<std::string> aliases;
+  std::string vendor;
+  std::string architecture;    // "Hopper sm90 GH100"
+  std::string kernel_profile;  // name of the fitted kernel profile, or of the nearest sibling's
+  int sm_count = 0;            // SMs (NVIDIA) or CUs (AMD)
+  Hertz boost_clock;
+  // Dense matrix peak by precision (tensor cores where there are any; no sparsity).
+  std::array<std::optional<FlopsPerSecond>, kPrecisionCount> matrix_peak;
+  FlopsPerSecond vector_fp32_peak;
+  FlopsPerSecond vector_fp64_peak;
+  double sparse_factor = 1.0;  // 2:4 sparse peak over dense
+  Bytes memory;                // decimal GB as sold
+  std::string memory_type;
+  BytesPerSecond memory_bandwidth;
+  Bytes l2;
+  Bytes shared_memory_per_sm;
+  int registers_per_sm = 0;
+  int max_warps_per_sm = 0;
+  BytesPerSecond scale_up_bandwidth;  // NVLink / xGMI, per direction, whole GPU
+  int scale_up_links = 0;
+  int pcie_generation = 0;
+  BytesPerSecond pcie_bandwidth;  // effective, per direction, x16
+  Watts tdp;
+  SquareMetres die_area;
+  std::string process;
+  std::map<std::string, Source> sources;  // by JSON field name
+  json::Value raw;                        // the whole entry, further measured facts included
+
+  // Dense peak for `p`; fp8_block uses fp8, nvfp4/mxfp4 the fp4 rate; falls back to nothing where the
+  // GPU has no such unit.
+  [[nodiscard]] std::optional<FlopsPerSecond> peak(Precision p) const {
+    return matrix_peak[static_cast<std::size_t>(p)];
+  }
+};
+
+// How GPUs of one node reach each other.
+enum class ScaleUp { nvswitch, all_to_all, pairs, pcie };
+std::span<const std::string_view> enum_names(ScaleUp tag);
+
+struct Node {
+  std::string name;  // "DGX-H100"
+  std::vector<std::string> aliases;
+  std::vector<std::string> gpus;  // catalogue names of the GPUs it is sold with; the first is the default
+  int gpu_count = 0;
+  ScaleUp scale_up = ScaleUp::pcie;
+  bool switch_reduction = false;  // NVLink SHARP (NVLS)
+  int nic_count = 0;
+  BytesPerSecond nic_bandwidth;  // per NIC and direction
+  std::string fabric;            // default fabric entry
+  Watts power;                   // maximum, whole node; zero where unknown
+  std::map<std::string, Source> sources;
+  json::Value raw;
+};
+
+struct Fabric {
+  std::string name;  // "InfiniBand-NDR"
+  std::vector<std::string> aliases;
+  BytesPerSecond bandwidth;        // per port and direction
+  std::optional<Seconds> latency;  // port to port, unloaded
+  std::map<std::string, Source> sources;
+  json::Value raw;
+};
+
+// One dated price point of one GPU.
+struct PricePoint {
+  std::string gpu;   // catalogue name
+  std::string date;  // YYYY-MM-DD
+  std::string vendor;
+  std::optional<DollarsPerSecond> on_demand, reserved_1y, reserved_3y;  // per GPU
+  std::optional<Dollars> purchase;                                      // per GPU
+  std::string note;
+  std::string source;
+};
+
+class Catalogue {
+ public:
+  // Loads every entry below `data_dir` (the product's data root). Throws InputError.
+  static Catalogue load(const std::string& data_dir);
+
+  [[nodiscard]] const std::vector<Gpu>& gpus() const { return gpus_; }
+  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::vector<Fabric>& fabrics() const { return fabrics_; }
+  [[nodiscard]] const std::vector<PricePoint>& prices() const { return prices_; }
+
+  // By name or alias (case and punctuation ignored); nullptr where there is none.
+  [[nodiscard]] const Gpu* gpu(std::string_view name) const;
+  [[nodiscard]] const Node* node(std::string_view name) const;
+  [[nodiscard]] const Fabric* fabric(std::string_view name) const;
+  // The latest point of `gpu` that has an on-demand price (or a purchase price); nullptr where none.
+  [[nodiscard]] const PricePoint* latest_on_demand(std::string_view gpu) const;
+  [[nodiscard]] const PricePoint* latest_purchase(std::string_view gpu) const;
+
+  [[nodiscard]] std::vector<std::string> gpu_names() const;
+  [[nodiscard]] std::vector<std::string> node_names() const;
+  [[nodiscard]] std::vector<std::string> fabric_names() const;
+
+ private:
+  std::vector<Gpu> gpus_;
+  std::vector<Node> nodes_;
+  std::vector<Fabric> fabrics_;
+  std::vector<PricePoint> prices_;
+};
+
+// A catalogue GPU with some fields overridden inline, as a scenario may ask: `overrides` has the JSON
+// field names of a GPU file with bare values. Problems carry `path`.
+Gpu with_overrides(const Gpu& base, const json::Value& overrides, const std::string& path);
+
+// Root of the product's data: $GPUPLAN_DATA, else the source tree it was built from, else
+// ../share/gpuplan beside the executable.
+std::string data_root();
+
+}  // namespace gpuplan

@@ -1,0 +1,77 @@
+// Operations that kernels price: plain shapes, no behaviour. Counts are elements unless a unit is named.
+#pragma once
+
+#include <cstdint>
+
+#include "hwmodels/catalogue/precision.h"
+#include "hwmodels/units/units.h"
+
+namespace gpuplan::kernels {
+
+// D[m,n] = A[m,k] B[k,n]; `weights` is how B is stored, `activations` how A is stored and, with B,
+// decides which unit computes (int4 weights with fp16 activations: weight-only, computed in fp16).
+struct Gemm {
+  std::int64_t m = 1, n = 1, k = 1;
+  Precision activations = Precision::bf16;
+  Precision weights = Precision::bf16;
+};
+
+// Causal self-attention of `queries` new tokens a sequence, the last of `context` tokens in the cache
+// (context >= queries; context == queries is a whole prompt). One layer, one device.
+struct AttentionPrefill {
+  std::int64_t batch = 1, queries = 1, context = 1;
+  int heads = 1, kv_heads = 1, head_dim = 128, value_dim = 128;
+  std::int64_t window = 0;  // sliding window in tokens, 0 = none
+  Precision compute = Precision::bf16;
+  Precision kv = Precision::bf16;
+  bool causal = true;
+};
+
+// One new token for each of `batch` sequences that have `context` cached tokens each on average. One
+// layer, one device. With `latent_dim` > 0 the cache is MLA's: one latent vector of that size a token,
+// shared by all heads (kv_heads = 1).
+struct AttentionDecode {
+  std::int64_t batch = 1;
+  double context = 1.0;
+  int heads = 1, kv_heads = 1, head_dim = 128, value_dim = 128;
+  int latent_dim = 0;
+  std::int64_t window = 0;
+  Precision compute = Precision::bf16;
+  Precision kv = Precision::bf16;
+};
+
+// A memory-bound pass over a tensor: norm, residual add, rotary, activation, cast, KV write.
+struct Elementwise {
+  enum class Kind { norm, activation, rotary, residual, copy, quantise };
+  Kind kind = Kind::norm;
+  double elements = 1.0;          // elements produced
+  Bytes read{0.0}, written{0.0};  // HBM traffic
+};
+
+struct Embedding {  // gather of `tokens` rows
+  std::int64_t tokens = 1, hidden = 1;
+  Precision precision = Precision::bf16;
+};
+
+struct Sampling {  // softmax / arg-max or top-p over the vocabulary
+  std::int64_t sequences = 1, vocab = 1;
+  bool greedy = true;
+};
+
+// Mixture of experts: the grouped expert GEMMs (gate, up, down) of one layer on one rank.
+struct GroupedExperts {
+  std::int64_t tokens = 1, hidden = 1, expert_ffn = 1;  // expert_ffn on this rank (tensor parallel)
+  int experts = 1, local_experts = 1, top_k = 1;
+  Precision activations = Precision::bf16;
+  Precision weights = Precision::bf16;
+  double imbalance = 1.0;  // most loaded expert over the mean
+};
+
+// All-reduce of `bytes` over `gpus` GPUs of one node.
+struct AllReduce {
+  Bytes bytes{0.0};
+  int gpus = 2;
+  bool custom_kernel = true;  // inference engines' one-shot/two-shot kernel for small messages
+};
+
+}  // namespace gpuplan::kernels
