@@ -33,7 +33,7 @@ struct Demand {
 };
 
 struct FlowSpec {
-  std::span<const Demand> demands;  // copied; empty: a pure delay of `alone`
+  std::span<const Demand> demands = {};  // copied; empty: a pure delay of `alone`
   Seconds alone{0};    // least duration: own maximum rate is 1/alone of its life per second (0: none)
   Seconds latency{0};  // paid first, uses nothing
   // Share where flows meet: at a common bottleneck the rates of life (1/s) are as the weights. 0 = the rate
