@@ -44,7 +44,7 @@ struct ArrivalSpec {
   Hertz rate{1};
   double cv = 1;
   std::int64_t concurrency = 1;
-  std::vector<RateStage> stages;
+  std::vector<RateStage> stages = {};
 };
 template <class V>
 void describe(V& v, ArrivalSpec& s) {
@@ -63,12 +63,12 @@ std::span<const std::string_view> enum_names(LengthDistribution distribution);
 // Tokens of a prompt or of an output. Whole numbers >= 1.
 struct LengthSpec {
   LengthDistribution distribution = LengthDistribution::fixed;
-  std::optional<double> mean;  // fixed, lognormal
-  std::optional<double> p50;   // lognormal: with mean
-  std::optional<double> cv;    // lognormal: with mean, instead of p50
-  std::optional<std::int64_t> min;
-  std::optional<std::int64_t> max;
-  std::vector<std::vector<double>> values;  // histogram: [tokens, weight]
+  std::optional<double> mean = std::nullopt;  // fixed, lognormal
+  std::optional<double> p50 = std::nullopt;   // lognormal: with mean
+  std::optional<double> cv = std::nullopt;    // lognormal: with mean, instead of p50
+  std::optional<std::int64_t> min = std::nullopt;
+  std::optional<std::int64_t> max = std::nullopt;
+  std::vector<std::vector<double>> values = {};  // histogram: [tokens, weight]
 };
 template <class V>
 void describe(V& v, LengthSpec& s) {
@@ -87,15 +87,15 @@ struct TrafficSpec {
   std::string trace;           // file; empty: generated
   bool trace_arrivals = true;  // false: only the trace's lengths
   double time_scale = 1;
-  std::optional<ArrivalSpec> arrivals;
-  std::optional<LengthSpec> prompt;
-  std::optional<LengthSpec> output;
-  std::vector<std::vector<double>> lengths;
-  std::optional<std::int64_t> requests;
-  std::optional<Seconds> duration;
+  std::optional<ArrivalSpec> arrivals = std::nullopt;
+  std::optional<LengthSpec> prompt = std::nullopt;
+  std::optional<LengthSpec> output = std::nullopt;
+  std::vector<std::vector<double>> lengths = {};
+  std::optional<std::int64_t> requests = std::nullopt;
+  std::optional<Seconds> duration = std::nullopt;
   std::int64_t warmup_requests = 0;
-  std::optional<std::int64_t> max_prompt_tokens;
-  std::optional<std::int64_t> max_output_tokens;
+  std::optional<std::int64_t> max_prompt_tokens = std::nullopt;
+  std::optional<std::int64_t> max_output_tokens = std::nullopt;
 };
 template <class V>
 void describe(V& v, TrafficSpec& s) {
@@ -128,8 +128,8 @@ void validate(const TrafficSpec& spec, const std::string& path, std::vector<Prob
 // What is known of a source before the first request.
 struct TrafficFacts {
   bool closed_loop = false;
-  std::int64_t concurrency = 0;  // closed loop: requests in flight
-  std::optional<Hertz> rate;     // mean arrivals; none for a trace, a burst, a closed loop
+  std::int64_t concurrency = 0;              // closed loop: requests in flight
+  std::optional<Hertz> rate = std::nullopt;  // mean arrivals; none for a trace, a burst, a closed loop
   std::int64_t warmup_requests = 0;
   std::string description;         // "Azure CSV trace azure_conv.csv", "poisson 4/s, prompt lognormal ..."
   std::vector<std::string> notes;  // what a reader of the result must know: clipping that moves a mean, ...
