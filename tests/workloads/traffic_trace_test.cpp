@@ -299,8 +299,9 @@ TEST_CASE("the published traces") {
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
     totals.prompt /= static_cast<double>(totals.count);
     totals.output /= static_cast<double>(totals.count);
-    WARN(file << ": " << totals.count << " requests, mean " << totals.prompt << " in, " << totals.output
-              << " out, " << totals.duration << " s, read in " << totals.milliseconds << " ms");
+    UNSCOPED_INFO(file << ": " << totals.count << " requests, mean " << totals.prompt << " in, "
+                       << totals.output << " out, " << totals.duration << " s, read in "
+                       << totals.milliseconds << " ms");
     return totals;
   };
   const Totals conv = read("AzureLLMInferenceTrace_conv.csv");

@@ -94,10 +94,9 @@ class Histogram final : public Lengths {
 
  private:
   static std::vector<double> weights(const LengthSpec& spec) {
-    std::vector<double> out;
-    for (const std::vector<double>& value : spec.values) {
-      out.push_back(value[1]);
-    }
+    std::vector<double> out(spec.values.size());
+    std::transform(spec.values.begin(), spec.values.end(), out.begin(),
+                   [](const auto& value) { return value[1]; });
     return out;
   }
   WeightedChoice choice_;

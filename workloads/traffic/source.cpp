@@ -60,10 +60,8 @@ class Joint final : public LengthSource {
 
  private:
   static std::vector<double> weights(const std::vector<std::vector<double>>& rows) {
-    std::vector<double> out;
-    for (const std::vector<double>& row : rows) {
-      out.push_back(row[2]);
-    }
+    std::vector<double> out(rows.size());
+    std::transform(rows.begin(), rows.end(), out.begin(), [](const auto& row) { return row[2]; });
     return out;
   }
   std::vector<std::vector<double>> rows_;
@@ -149,9 +147,8 @@ class Source final : public RequestSource {
     if (blocks.empty()) {
       return {};
     }
-    const auto size = static_cast<std::size_t>(lengths_->block_tokens());
-    return blocks.first(
-        std::min(blocks.size(), (static_cast<std::size_t>(prompt_tokens_) + size - 1) / size));
+    const auto begun = static_cast<std::size_t>((prompt_tokens_ - 1) / std::max(block_tokens(), 1)) + 1;
+    return blocks.first(std::min(blocks.size(), begun));
   }
   [[nodiscard]] int block_tokens() const override { return lengths_->block_tokens(); }
   [[nodiscard]] std::int64_t skipped() const override { return lengths_->skipped(); }

@@ -72,16 +72,17 @@ bool parse_timestamp(std::string_view text, std::int64_t& nanoseconds) {
   const std::string_view rest = text.substr(at);
   if (rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':') {
     const int hours = digits(rest, 1, 2);
-    const int minutes = digits(rest, 4, 2);
-    if (hours < 0 || hours > 14 || minutes < 0 || minutes > 59) {
+    const int rest_of_hour = digits(rest, 4, 2);
+    if (hours < 0 || hours > 14 || rest_of_hour < 0 || rest_of_hour > 59) {
       return false;
     }
-    zone = (hours * 60 + minutes) * (rest[0] == '-' ? -1 : 1);
+    zone = (hours * 60 + rest_of_hour) * (rest[0] == '-' ? -1 : 1);
   } else if (!rest.empty() && rest != "Z") {
     return false;
   }
-  const std::int64_t seconds =
-      days_since_epoch(year, month, day) * 86400 + hour * 3600 + (minute - zone) * 60 + second;
+  const std::int64_t minutes =
+      days_since_epoch(year, month, day) * 1440 + std::int64_t{hour} * 60 + minute - zone;
+  const std::int64_t seconds = minutes * 60 + second;
   nanoseconds = seconds * 1000000000 + fraction;
   return true;
 }

@@ -1,6 +1,5 @@
 // Plain CSV: a header that names at least prompt and output tokens, in one of the usual ways; arrivals in
 // seconds, priority and session where there are such columns; further columns are ignored.
-
 #include "workloads/traffic/trace_format.h"
 
 namespace gpuplan {
