@@ -1,15 +1,35 @@
 // Speed of the engine: events per second of CPU time (not of wall time: the machine may be shared), in the
-// best of three runs. Each case is the hot loop of a simulation: completions start the next piece of work.
+// best of three runs, beside what the prototype of this design reached on a machine of the same kind. Each
+// case is the hot loop of a simulation: completions start the next piece of work. Allocations are counted
+// over the whole run, building up included.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <new>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "sim/engine/engine.h"
 
 using gpuplan::Seconds;
 using namespace gpuplan::sim;
+
+namespace {
+
+std::uint64_t allocations = 0;
+
+}  // namespace
+
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size)) {
+    return memory;
+  }
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
 
 namespace {
 
@@ -28,16 +48,22 @@ struct Random {
   }
 };
 
+// `prototype`: million events per second; 0 where it was not measured.
 template <class Case>
-void report(const char* name, Case&& run) {
+void report(const char* name, double prototype, Case&& run) {
   double best = 0;
   std::uint64_t events = 0;
+  std::uint64_t allocated = 0;
   for (int i = 0; i < 3; ++i) {
+    const std::uint64_t allocated_before = allocations;
     const double begin = cpu_seconds();
     events = run();
     best = std::max(best, static_cast<double>(events) / (cpu_seconds() - begin));
+    allocated = allocations - allocated_before;
   }
-  std::printf("%-58s %9llu events %8.2f M/s\n", name, static_cast<unsigned long long>(events), best / 1e6);
+  std::printf("%-52s %9llu %8.2f %8s %10llu\n", name, static_cast<unsigned long long>(events), best / 1e6,
+              prototype > 0 ? std::to_string(prototype).substr(0, 4).c_str() : "-",
+              static_cast<unsigned long long>(allocated));
 }
 
 // `chains` timers, each sets the next.
@@ -97,6 +123,67 @@ std::uint64_t kernels(int gpus, int streams, std::uint64_t total, bool shared) {
   return s.engine.events();
 }
 
+// `flows` flows of different length on one link and each on an access link of its own: the worst case, since
+// each completion changes the rate of all others.
+std::uint64_t crowd(int flows, std::uint64_t total) {
+  struct State {
+    Engine engine;
+    Random random;
+    std::uint64_t left = 0;
+    void next(std::uint64_t i) {
+      if (left == 0) {
+        return;
+      }
+      --left;
+      const double bytes = 0.5 + random();
+      const Demand demands[] = {{0, bytes}, {static_cast<ResourceId>(i), bytes}};
+      engine.start({.demands = demands}, Callback::of<&State::next>(this, i));
+    }
+  } s;
+  s.left = total;
+  s.engine.add_resource("spine", 1);
+  for (int i = 1; i <= flows; ++i) {
+    s.engine.add_resource("access", 1);
+  }
+  for (int i = 1; i <= flows; ++i) {
+    s.next(static_cast<std::uint64_t>(i));
+  }
+  s.engine.run();
+  return s.engine.events();
+}
+
+// A ring collective played step by step, one flow a step and rank, a barrier after each step.
+std::uint64_t ring_steps(int ranks, int steps) {
+  struct State {
+    Engine engine;
+    int ranks = 0;
+    int steps = 0;
+    int running = 0;
+    void step() {
+      running = ranks;
+      for (int g = 0; g < ranks; ++g) {
+        const Demand demands[] = {{static_cast<ResourceId>(2 * g), 1e6},
+                                  {static_cast<ResourceId>(2 * ((g + 1) % ranks) + 1), 1e6}};
+        engine.start({.demands = demands, .latency = Seconds(1e-6)}, Callback::of<&State::done>(this));
+      }
+    }
+    void done(std::uint64_t /*tag*/) {
+      if (--running == 0 && --steps > 0) {
+        step();
+      }
+    }
+  } s;
+  s.ranks = ranks;
+  s.steps = steps;
+  for (int g = 0; g < ranks; ++g) {
+    s.engine.add_resource("out", 5e10);
+    s.engine.add_resource("in", 5e10);
+  }
+  s.step();
+  s.engine.run();
+  return s.engine.events();
+}
+
 // Rings of one flow a rank over the GPUs' links, HBM and SM, beside one kernel stream a GPU: ring r starts
 // again when its last rank is done.
 std::uint64_t rings(int gpus, int rounds) {
@@ -152,17 +239,25 @@ std::uint64_t rings(int gpus, int rounds) {
 
 int main(int argc, char** argv) {
   const auto total = static_cast<std::uint64_t>(argc > 1 ? std::atof(argv[1]) : 1e6);
-  report("timers, 1 chain", [&] { return timers(1, total); });
-  report("timers, 1,024 chains", [&] { return timers(1024, total); });
-  report("kernels, 2 GPUs (4 resources), 1 stream, alone", [&] { return kernels(2, 1, total, false); });
-  report("kernels, 32 GPUs (64 resources), 1 stream, alone", [&] { return kernels(32, 1, total, false); });
-  report("kernels, 2 GPUs, 2 streams, side by side", [&] { return kernels(2, 2, total, false); });
-  report("kernels, 32 GPUs, 2 streams, side by side", [&] { return kernels(32, 2, total, false); });
-  report("kernels, 2 GPUs, 3 streams, HBM full", [&] { return kernels(2, 3, total, true); });
-  report("kernels, 32 GPUs, 3 streams, HBM full", [&] { return kernels(32, 3, total, true); });
-  report("kernels, 1,024 GPUs, 3 streams, HBM full", [&] { return kernels(1024, 3, total, true); });
-  for (const int gpus : {8, 128, 512, 4096}) {
+  std::printf("%-52s %9s %8s %8s %10s\n", "case", "events", "M/s", "before", "allocated");
+  report("timers, 1 chain", 2.9, [&] { return timers(1, total); });
+  report("timers, 1,024 chains", 2.7, [&] { return timers(1024, total); });
+  report("kernels alone, 2 GPUs (4 resources)", 2.8, [&] { return kernels(2, 1, total, false); });
+  report("kernels alone, 32 GPUs (64 resources)", 2.8, [&] { return kernels(32, 1, total, false); });
+  report("kernels alone, 1,024 GPUs", 2.5, [&] { return kernels(1024, 1, total, false); });
+  report("kernels alone, 16,384 GPUs", 1.2, [&] { return kernels(16384, 1, total, false); });
+  report("2 kernels side by side, 32 GPUs", 0, [&] { return kernels(32, 2, total, false); });
+  report("3 kernels, HBM full, 2 GPUs", 0, [&] { return kernels(2, 3, total, true); });
+  report("3 kernels, HBM full, 32 GPUs", 0, [&] { return kernels(32, 3, total, true); });
+  report("3 kernels, HBM full, 1,024 GPUs", 0, [&] { return kernels(1024, 3, total, true); });
+  for (const auto& [gpus, prototype] : {std::pair{8, 2.1}, {128, 1.3}, {512, 1.2}, {4096, 0.7}}) {
     const std::string name = "ring beside kernels, " + std::to_string(gpus) + " GPUs";
-    report(name.c_str(), [&] { return rings(gpus, static_cast<int>(total / 20) / gpus + 1); });
+    report(name.c_str(), prototype, [&] { return rings(gpus, static_cast<int>(total / 20) / gpus + 1); });
   }
+  for (const auto& [ranks, prototype] : {std::pair{64, 3.3}, {512, 1.6}, {4096, 1.2}, {16384, 0.44}}) {
+    const std::string name = "ring step by step, " + std::to_string(ranks) + " ranks";
+    report(name.c_str(), prototype, [&] { return ring_steps(ranks, static_cast<int>(total) / ranks + 1); });
+  }
+  report("16 flows through one link", 0, [&] { return crowd(16, total / 4); });
+  report("512 flows through one link", 0, [&] { return crowd(512, total / 50); });
 }
