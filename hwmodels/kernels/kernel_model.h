@@ -41,6 +41,11 @@ class KernelModel {
   [[nodiscard]] FlopsPerSecond achievable_matrix_rate(Precision p) const;
 
  private:
+  // Constants for weights stored in `weights`; bf16's where the profile has none.
+  [[nodiscard]] const GemmConstants& gemm_constants(Precision weights) const;
+  [[nodiscard]] Provenance standing(const FamilyError& error) const;
+  [[nodiscard]] double expected_error(const FamilyError& error) const;
+
   Gpu gpu_;
   KernelProfile profile_;
 };

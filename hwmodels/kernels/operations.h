@@ -38,6 +38,9 @@ struct AttentionDecode {
   std::int64_t window = 0;
   Precision compute = Precision::bf16;
   Precision kv = Precision::bf16;
+  // Whether L2 may still hold KV from the same call just before: true in back-to-back measurements, never in
+  // a model, where a step passes through all weights between two visits of a layer.
+  bool warm_l2 = false;
 };
 
 // A memory-bound pass over a tensor: norm, residual add, rotary, activation, cast, KV write.

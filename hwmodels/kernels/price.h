@@ -11,6 +11,7 @@
 namespace gpuplan::kernels {
 
 enum class Limiter { compute, hbm_bandwidth, l2_bandwidth, latency, launch, link_bandwidth };
+inline constexpr std::size_t kLimiters = 6;
 std::span<const std::string_view> enum_names(Limiter tag);
 
 // datasheet: catalogue peak only; physics: a model whose constants come from a sibling GPU or theory;
