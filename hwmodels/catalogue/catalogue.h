@@ -4,8 +4,11 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hwmodels/catalogue/precision.h"
@@ -47,11 +50,12 @@ struct Gpu {
   BytesPerSecond scale_up_bandwidth;  // NVLink / xGMI, per direction, whole GPU
   int scale_up_links = 0;
   int pcie_generation = 0;
-  BytesPerSecond pcie_bandwidth;  // effective, per direction, x16
+  BytesPerSecond pcie_bandwidth;  // effective, per direction, x16; integrated GPUs: copies within the DRAM
+  BytesPerSecond c2c_bandwidth;   // coherent CPU link (NVLink-C2C), per direction; zero where there is none
   Watts tdp;
   SquareMetres die_area;
   std::string process;
-  std::map<std::string, Source> sources;  // by JSON field name
+  std::map<std::string, Source> sources;  // by JSON field name ("memory_gb", "matrix_peak_tflops.bf16")
   json::Value raw;                        // the whole entry, further measured facts included
 
   // Dense peak for `p`; fp8_block uses fp8, nvfp4/mxfp4 the fp4 rate; falls back to nothing where the
@@ -83,7 +87,8 @@ struct Node {
 struct Fabric {
   std::string name;  // "InfiniBand-NDR"
   std::vector<std::string> aliases;
-  BytesPerSecond bandwidth;        // per port and direction
+  std::string kind;                // "network", "scale_up" (GPU to GPU) or "host" (CPU to GPU)
+  BytesPerSecond bandwidth;        // per port (link) and direction
   std::optional<Seconds> latency;  // port to port, unloaded
   std::map<std::string, Source> sources;
   json::Value raw;
@@ -91,13 +96,21 @@ struct Fabric {
 
 // One dated price point of one GPU.
 struct PricePoint {
-  std::string gpu;   // catalogue name
+  std::string gpu;   // catalogue name, or the seller's name where the catalogue has no such GPU
   std::string date;  // YYYY-MM-DD
   std::string vendor;
   std::optional<DollarsPerSecond> on_demand, reserved_1y, reserved_3y;  // per GPU
   std::optional<Dollars> purchase;                                      // per GPU
   std::string note;
   std::string source;
+  Standing standing = Standing::assumed;  // datasheet: a published price list; assumed: an excerpt or a range
+};
+
+// A number with its source, as the facts about total cost have them.
+struct Fact {
+  double value = 0.0;
+  Source source;
+  std::string note;
 };
 
 class Catalogue {
@@ -108,15 +121,24 @@ class Catalogue {
   [[nodiscard]] const std::vector<Gpu>& gpus() const { return gpus_; }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
   [[nodiscard]] const std::vector<Fabric>& fabrics() const { return fabrics_; }
-  [[nodiscard]] const std::vector<PricePoint>& prices() const { return prices_; }
+  // Every price point, oldest first. Read from disk on first use (thread-safe); throws InputError.
+  [[nodiscard]] const std::vector<PricePoint>& prices() const;
 
   // By name or alias (case and punctuation ignored); nullptr where there is none.
   [[nodiscard]] const Gpu* gpu(std::string_view name) const;
   [[nodiscard]] const Node* node(std::string_view name) const;
   [[nodiscard]] const Fabric* fabric(std::string_view name) const;
-  // The latest point of `gpu` that has an on-demand price (or a purchase price); nullptr where none.
+  // The latest point of `gpu` that has an on-demand price (or a purchase price); of several on one day
+  // the one of median price (the lower of two). nullptr where none.
   [[nodiscard]] const PricePoint* latest_on_demand(std::string_view gpu) const;
   [[nodiscard]] const PricePoint* latest_purchase(std::string_view gpu) const;
+
+  // A cost fact of tco.json by its path there, as "pue.hyperscaler"; nothing where there is none. Throws
+  // InputError where the file cannot be read.
+  [[nodiscard]] std::optional<Fact> tco(std::string_view path) const;
+
+  // The first node listed that is sold with `gpu` (a catalogue name); nullptr where none.
+  [[nodiscard]] const Node* default_node(std::string_view gpu) const;
 
   [[nodiscard]] std::vector<std::string> gpu_names() const;
   [[nodiscard]] std::vector<std::string> node_names() const;
@@ -126,11 +148,14 @@ class Catalogue {
   std::vector<Gpu> gpus_;
   std::vector<Node> nodes_;
   std::vector<Fabric> fabrics_;
-  std::vector<PricePoint> prices_;
+  struct Later;  // what is read on first use; shared by copies
+  std::shared_ptr<Later> later_;
 };
 
 // A catalogue GPU with some fields overridden inline, as a scenario may ask: `overrides` has the JSON
-// field names of a GPU file with bare values. Problems carry `path`.
+// field names of a GPU file with bare values ({"memory_gb": 96, "matrix_peak_tflops": {"bf16": 1200}}).
+// A new sm_count or boost_clock_mhz scales every peak that is not overridden itself. "base" is ignored
+// (the caller has looked it up). Throws InputError whose problems carry `path`.
 Gpu with_overrides(const Gpu& base, const json::Value& overrides, const std::string& path);
 
 // Root of the product's data: $GPUPLAN_DATA, else the source tree it was built from, else

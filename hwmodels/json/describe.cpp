@@ -6,14 +6,17 @@ namespace gpuplan::json {
 
 namespace {
 
-std::string plain(double value) { return dump(std::nearbyint(value) == value && std::abs(value) < 1e15
-                                                  ? Value(static_cast<std::int64_t>(value))
-                                                  : Value(value)); }
+std::string plain(double value) {
+  return dump(std::nearbyint(value) == value && std::abs(value) < 1e15
+                  ? Value(static_cast<std::int64_t>(value))
+                  : Value(value));
+}
 
 }  // namespace
 
 bool inside(Range range, double value) {
-  return std::isfinite(value) && value <= range.max && (range.open_min ? value > range.min : value >= range.min);
+  return std::isfinite(value) && value <= range.max &&
+         (range.open_min ? value > range.min : value >= range.min);
 }
 
 std::string describe_range(Range range, bool integer) {

@@ -28,10 +28,7 @@ InputError::InputError(std::vector<Problem> problems) : problems_(std::move(prob
   }
 }
 
-namespace {
-
-// Lower case, letters and digits only: "H100 SXM5" and "h100-sxm5" are the same word to a reader.
-std::string squeeze(std::string_view text) {
+std::string plain_name(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
@@ -40,6 +37,8 @@ std::string squeeze(std::string_view text) {
   }
   return out;
 }
+
+namespace {
 
 // Edit distance with adjacent transpositions counted as one edit (optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -64,12 +63,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 // Smaller is nearer; values >= 1 mean "not near".
 double dissimilarity(std::string_view wanted, std::string_view choice) {
-  const double longest = static_cast<double>(std::max<std::size_t>(1, std::max(wanted.size(), choice.size())));
+  const double longest =
+      static_cast<double>(std::max<std::size_t>(1, std::max(wanted.size(), choice.size())));
   double score = static_cast<double>(edit_distance(wanted, choice)) / (0.5 * longest);
-  const bool contained = wanted.size() >= 2 && (choice.find(wanted) != std::string_view::npos ||
-                                                (choice.size() >= 2 && wanted.find(choice) != std::string_view::npos));
+  const bool contained =
+      wanted.size() >= 2 && (choice.find(wanted) != std::string_view::npos ||
+                             (choice.size() >= 2 && wanted.find(choice) != std::string_view::npos));
   if (contained) {
-    score = std::min(score, 0.2 + 0.3 * (1.0 - static_cast<double>(std::min(wanted.size(), choice.size())) / longest));
+    score = std::min(
+        score, 0.2 + 0.3 * (1.0 - static_cast<double>(std::min(wanted.size(), choice.size())) / longest));
   }
   return score;
 }
@@ -78,10 +80,10 @@ double dissimilarity(std::string_view wanted, std::string_view choice) {
 
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& choices,
                                  std::size_t limit) {
-  const std::string wanted = squeeze(name.substr(0, 64));
+  const std::string wanted = plain_name(name.substr(0, 64));
   std::vector<std::pair<double, std::string>> scored;
   for (const std::string& choice : choices) {
-    const double score = dissimilarity(wanted, squeeze(choice));
+    const double score = dissimilarity(wanted, plain_name(choice));
     if (score < 1.0) {
       scored.emplace_back(score, choice);
     }

@@ -32,6 +32,9 @@ class InputError : public std::exception {
   std::string text_;
 };
 
+// How names are compared: letters and digits only, in lower case ("H100 SXM5" and "h100-sxm5" are one name).
+std::string plain_name(std::string_view text);
+
 // Up to `limit` members of `choices` that resemble `name` (edit distance, prefix, containment; case and
 // punctuation ignored), nearest first; empty when nothing is near.
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string>& choices,
