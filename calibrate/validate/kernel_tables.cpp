@@ -1,0 +1,279 @@
+#include "calibrate/validate/kernel_tables.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "calibrate/validate/table_reader.h"
+
+namespace gpuplan::calibrate {
+
+namespace {
+
+using kernels::AllReduce;
+using kernels::AttentionDecode;
+using kernels::AttentionPrefill;
+using kernels::Gemm;
+using kernels::GroupedExperts;
+
+constexpr std::array<std::string_view, 5> kOperationNames = {"gemm", "attention_prefill", "attention_decode",
+                                                             "moe", "collectives"};
+
+struct Formats {
+  Precision activations, weights;
+};
+
+// Formats as the tables name them; nothing where we do not model one.
+std::optional<Formats> formats(std::string_view dtype) {
+  static constexpr std::pair<std::string_view, Formats> kKnown[] = {
+      {"bfloat16", {Precision::bf16, Precision::bf16}},
+      {"float16", {Precision::fp16, Precision::fp16}},
+      {"fp8", {Precision::fp8, Precision::fp8}},
+      {"fp8_block", {Precision::fp8_block, Precision::fp8_block}},
+      {"int8_wo", {Precision::bf16, Precision::int8}},
+      {"int4_wo", {Precision::bf16, Precision::int4}},
+      {"sq", {Precision::int8, Precision::int8}},
+      {"nvfp4", {Precision::nvfp4, Precision::nvfp4}},
+      {"w4a16_mxfp4", {Precision::bf16, Precision::mxfp4}},
+  };
+  for (const auto& [name, value] : kKnown) {
+    if (name == dtype) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+// Reads columns by name; every number must be at least `least`.
+class Row {
+ public:
+  explicit Row(const TableReader& table) : table_(table) {}
+  [[nodiscard]] std::int64_t count(std::string_view name, std::int64_t least = 1) const {
+    const std::size_t column = table_.required_column(name);
+    const std::int64_t value = table_.integer(column);
+    if (value < least || value > 1'000'000'000'000) {
+      throw InputError({table_.where(), table_.text(column) + " as " + std::string(name),
+                        "a whole number from " + std::to_string(least) + " to 1e12", ""});
+    }
+    return value;
+  }
+  [[nodiscard]] int small(std::string_view name, int least = 1) const {
+    const std::int64_t value = count(name, least);
+    if (value > 1'000'000) {
+      throw InputError(
+          {table_.where(), std::to_string(value) + " as " + std::string(name), "at most 1e6", ""});
+    }
+    return static_cast<int>(value);
+  }
+  [[nodiscard]] const std::string& text(std::string_view name) const {
+    return table_.text(table_.required_column(name));
+  }
+
+ private:
+  const TableReader& table_;
+};
+
+KernelOperation operation_of(const TableReader& table) {
+  const auto has = [&](std::initializer_list<std::string_view> names) {
+    return std::all_of(names.begin(), names.end(),
+                       [&](std::string_view n) { return table.column(n).has_value(); });
+  };
+  if (has({"latency_us", "dtype", "m", "n", "k"})) {
+    return KernelOperation::gemm;
+  }
+  if (has({"latency_us", "kv_dtype", "seq", "heads"})) {
+    return KernelOperation::attention_prefill;
+  }
+  if (has({"latency_us", "kv_dtype", "context", "heads"})) {
+    return KernelOperation::attention_decode;
+  }
+  if (has({"latency_us", "topk", "experts", "inter"})) {
+    return KernelOperation::moe;
+  }
+  if (has({"latency_us", "collective", "gpus", "bytes"})) {
+    return KernelOperation::collectives;
+  }
+  std::string found;
+  for (const std::string& name : table.columns()) {
+    found += (found.empty() ? "" : ", ") + name;
+  }
+  throw InputError({table.path() + ":1", "columns " + found,
+                    "latency_us and those of gemm, attention_prefill, attention_decode, moe or collectives",
+                    ""});
+}
+
+// Fills `kernel`, or says why the row cannot be expressed.
+std::string express(KernelOperation operation, const Row& row, MeasuredKernel& kernel) {
+  if (operation == KernelOperation::collectives) {
+    kernel.dtype = row.text("library");
+    if (row.text("collective") != "all_reduce") {
+      return "collective not priced by the kernel model: " + row.text("collective");
+    }
+    const bool custom = kernel.dtype.ends_with("-custom");
+    if (!custom && !kernel.dtype.starts_with("nccl")) {
+      return "library not modelled: " + kernel.dtype;
+    }
+    kernel.operation = AllReduce{.bytes = Bytes(static_cast<double>(row.count("bytes"))),
+                                 .gpus = row.small("gpus", 2),
+                                 .custom_kernel = custom};
+    return "";
+  }
+  kernel.dtype = row.text("dtype");
+  const std::optional<Formats> format = formats(kernel.dtype);
+  if (!format) {
+    return "dtype not modelled: " + kernel.dtype;
+  }
+  if (operation == KernelOperation::gemm) {
+    kernel.operation = Gemm{.m = row.count("m"),
+                            .n = row.count("n"),
+                            .k = row.count("k"),
+                            .activations = format->activations,
+                            .weights = format->weights};
+    return "";
+  }
+  if (operation == KernelOperation::moe) {
+    const int tp = row.small("tp"), ep = row.small("ep"), experts = row.small("experts");
+    const std::int64_t inter = row.count("inter");
+    if (row.text("distribution") != "balanced") {
+      return "distribution not modelled: " + row.text("distribution");
+    }
+    if (experts % ep != 0 || inter % tp != 0) {
+      return "experts or their width do not divide over the ranks";
+    }
+    kernel.operation = GroupedExperts{.tokens = row.count("tokens"),
+                                      .hidden = row.count("hidden"),
+                                      .expert_ffn = inter / tp,
+                                      .experts = experts,
+                                      .local_experts = experts / ep,
+                                      .top_k = row.small("topk"),
+                                      .activations = format->activations,
+                                      .weights = format->weights};
+    return "";
+  }
+  const std::optional<Formats> kv = formats(row.text("kv_dtype"));
+  if (!kv) {
+    return "kv_dtype not modelled: " + row.text("kv_dtype");
+  }
+  const int head_dim = row.small("head_dim");
+  if (row.text("kv_dtype") != kernel.dtype) {
+    kernel.dtype += "/" + row.text("kv_dtype");
+  }
+  if (operation == KernelOperation::attention_prefill) {
+    const std::int64_t seq = row.count("seq");
+    kernel.operation = AttentionPrefill{.batch = row.count("batch"),
+                                        .queries = seq,
+                                        .context = seq,
+                                        .heads = row.small("heads"),
+                                        .kv_heads = row.small("kv_heads"),
+                                        .head_dim = head_dim,
+                                        .value_dim = head_dim,
+                                        .window = row.count("window", 0),
+                                        .compute = format->activations,
+                                        .kv = kv->weights};
+    return "";
+  }
+  kernel.operation = AttentionDecode{.batch = row.count("batch"),
+                                     .context = static_cast<double>(row.count("context")),
+                                     .heads = row.small("heads"),
+                                     .kv_heads = row.small("kv_heads"),
+                                     .head_dim = head_dim,
+                                     .value_dim = head_dim,
+                                     .window = row.count("window", 0),
+                                     .compute = format->activations,
+                                     .kv = kv->weights,
+                                     .warm_l2 = true};
+  return "";
+}
+
+}  // namespace
+
+std::span<const std::string_view> enum_names(KernelOperation /*tag*/) { return kOperationNames; }
+
+KernelTable read_kernel_table(const std::string& path) {
+  TableReader reader(path);
+  KernelTable table;
+  table.operation = operation_of(reader);
+  const std::size_t latency = reader.required_column("latency_us");
+  const Row row(reader);
+  while (reader.next()) {
+    MeasuredKernel kernel;
+    kernel.line = reader.line();
+    kernel.seconds = 1e-6 * reader.number(latency);
+    const std::string reason = express(table.operation, row, kernel);
+    if (reason.empty()) {
+      table.rows.push_back(std::move(kernel));
+    } else {
+      ++table.skipped[reason];
+    }
+  }
+  return table;
+}
+
+bool is_kernel_table(const std::string& path) {
+  try {
+    (void)operation_of(TableReader(path));
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
+}
+
+std::string gpu_in_path(const std::string& path) {
+  return std::filesystem::path(path).parent_path().filename().string();
+}
+
+kernels::Price price(const kernels::KernelModel& model, const MeasuredKernel& row) {
+  return std::visit(
+      [&](const auto& operation) {
+        if constexpr (std::is_same_v<std::decay_t<decltype(operation)>, AllReduce>) {
+          return model.price(operation, ScaleUp::nvswitch, true);
+        } else {
+          return model.price(operation);
+        }
+      },
+      row.operation);
+}
+
+std::pair<double, double> interval80(const kernels::Price& price) {
+  // Of a normal distribution, half lies within 0.6745 sigma and 80 % within 1.2816 sigma; the tails of kernel
+  // errors are heavier, which the ratio to the median understates and the logarithmic scale partly makes
+  // good.
+  const double factor = 1.0 + price.relative_error * 1.2816 / 0.6745;
+  return {price.time.si() / factor, price.time.si() * factor};
+}
+
+ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options) {
+  const std::string name = options.gpu.empty() ? gpu_in_path(path) : options.gpu;
+  std::optional<kernels::KernelModel> own;
+  if (options.model == nullptr) {
+    const Gpu* gpu = options.catalogue != nullptr ? options.catalogue->gpu(name) : nullptr;
+    if (gpu == nullptr) {
+      const auto names =
+          options.catalogue != nullptr ? options.catalogue->gpu_names() : std::vector<std::string>{};
+      throw InputError({path, "GPU \"" + name + "\"",
+                        "a GPU of the catalogue, as the table's folder or --gpu", did_you_mean(name, names)});
+    }
+    own = kernels::KernelModel::for_gpu(*gpu, options.data_dir);
+  }
+  const kernels::KernelModel& model = options.model != nullptr ? *options.model : *own;
+  KernelTable table = read_kernel_table(path);
+  ValidationRows out;
+  out.skipped = std::move(table.skipped);
+  out.rows.reserve(table.rows.size());
+  const std::string file = std::filesystem::path(path).filename().string();
+  for (const MeasuredKernel& row : table.rows) {
+    const kernels::Price price = calibrate::price(model, row);
+    const auto [low, high] = interval80(price);
+    ValidationRow result{
+        name + "/" + file + ":" + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high};
+    result.key = {{"gpu", name}, {"op", std::string(json::name_of(table.operation))}, {"dtype", row.dtype}};
+    if (const auto* all_reduce = std::get_if<AllReduce>(&row.operation)) {
+      result.key["op"] = "all_reduce";
+      result.key["gpus"] = std::to_string(all_reduce->gpus);
+    }
+    out.rows.push_back(std::move(result));
+  }
+  return out;
+}
+
+}  // namespace gpuplan::calibrate

@@ -1,0 +1,69 @@
+// Measured tables of kernels: what is in them, and how far our prices are from them.
+//
+// A table is CSV or CSV.gz with `latency_us` and the columns of one operation; which one is told by the
+// header:
+//   gemm               dtype, m, n, k
+//   attention_prefill  dtype, kv_dtype, batch, seq, heads, kv_heads, head_dim, window
+//   attention_decode   dtype, kv_dtype, batch, context, heads, kv_heads, head_dim, window
+//   moe                dtype, tokens, hidden, inter, topk, experts, tp, ep, distribution
+//   collectives        library, collective, gpus, bytes
+// Rows that no operation of ours expresses are counted by reason.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "calibrate/validate/error_summary.h"
+#include "hwmodels/kernels/kernel_model.h"
+
+namespace gpuplan::calibrate {
+
+enum class KernelOperation { gemm, attention_prefill, attention_decode, moe, collectives };
+std::span<const std::string_view> enum_names(KernelOperation tag);
+
+// One measured row as an operation of ours. All-reduce rows are of one node whose GPUs share an NVSwitch.
+struct MeasuredKernel {
+  std::variant<kernels::Gemm, kernels::AttentionPrefill, kernels::AttentionDecode, kernels::GroupedExperts,
+               kernels::AllReduce>
+      operation;
+  std::string dtype;   // as the table names it; for collectives the library
+  double seconds = 0;  // measured
+  std::int64_t line = 0;
+};
+
+struct KernelTable {
+  KernelOperation operation = KernelOperation::gemm;
+  std::vector<MeasuredKernel> rows;
+  std::map<std::string, std::int64_t> skipped;  // by reason
+};
+
+// Reads the table at `path`. Throws InputError (damaged file, unknown columns, bad numbers).
+KernelTable read_kernel_table(const std::string& path);
+
+// Whether the header of `path` is one of the above; false too where the file cannot be read.
+bool is_kernel_table(const std::string& path);
+
+// Name of the GPU in a path such as "data/kernels/h100-sxm/gemm.csv.gz": its folder.
+std::string gpu_in_path(const std::string& path);
+
+// Price of a measured row's operation.
+kernels::Price price(const kernels::KernelModel& model, const MeasuredKernel& row);
+
+struct KernelTableOptions {
+  std::string gpu;                              // name or alias; empty: the folder that the table lies in
+  const Catalogue* catalogue = nullptr;         // required, unless `model` is given
+  std::string data_dir;                         // root of the product's data, for the kernel profile
+  const kernels::KernelModel* model = nullptr;  // prices with this one; `gpu` then only names the group
+};
+
+// Prices every row of the table. Keys: gpu, op, dtype (and gpus for collectives). Throws InputError, also for
+// a GPU that the catalogue does not know.
+ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options);
+
+// 80 % interval of a price: its expected (median) error widened to the normal distribution's 80 % quantile.
+std::pair<double, double> interval80(const kernels::Price& price);
+
+}  // namespace gpuplan::calibrate
