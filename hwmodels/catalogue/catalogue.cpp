@@ -1,6 +1,8 @@
 #include "hwmodels/catalogue/catalogue.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <set>
 
@@ -179,25 +181,36 @@ const std::vector<PricePoint>& Catalogue::prices() const {
 
 namespace {
 
-// The point of median price among those of the latest day that has one.
+// Days since 1970 of an ISO date, as price files are checked to have.
+int day_number(const std::string& date) {
+  const auto part = [&](std::size_t at, std::size_t n) { return std::atoi(date.substr(at, n).c_str()); };
+  const std::chrono::year_month_day day{std::chrono::year(part(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(part(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(part(8, 2)))};
+  return static_cast<int>(std::chrono::sys_days(day).time_since_epoch().count());
+}
+
+constexpr int kRecentDays = 90;
+
+// The point of median price among those of the last days that have one.
 template <class Price>
 const PricePoint* latest(const std::vector<PricePoint>& points, std::string_view gpu, Price price) {
-  std::vector<const PricePoint*> day;
-  for (const PricePoint& point : points) {
-    if (point.gpu != gpu || !price(point)) {
+  std::vector<const PricePoint*> recent;
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {  // newest first
+    if (point->gpu != gpu || !price(*point)) {
       continue;
     }
-    if (!day.empty() && day.front()->date != point.date) {
-      day.clear();
+    if (!recent.empty() && day_number(recent.front()->date) - day_number(point->date) > kRecentDays) {
+      break;
     }
-    day.push_back(&point);
+    recent.push_back(&*point);
   }
-  if (day.empty()) {
+  if (recent.empty()) {
     return nullptr;
   }
-  std::stable_sort(day.begin(), day.end(),
+  std::stable_sort(recent.begin(), recent.end(),
                    [&](const PricePoint* a, const PricePoint* b) { return *price(*a) < *price(*b); });
-  return day[(day.size() - 1) / 2];
+  return recent[(recent.size() - 1) / 2];
 }
 
 }  // namespace

@@ -128,8 +128,9 @@ class Catalogue {
   [[nodiscard]] const Gpu* gpu(std::string_view name) const;
   [[nodiscard]] const Node* node(std::string_view name) const;
   [[nodiscard]] const Fabric* fabric(std::string_view name) const;
-  // The latest point of `gpu` that has an on-demand price (or a purchase price); of several on one day
-  // the one of median price (the lower of two). nullptr where none.
+  // The going price: of the points of `gpu` with an on-demand (or purchase) price in the 90 days up to the
+  // latest such point, the one of median price (the lower of two), for sellers differ tenfold on one day.
+  // nullptr where none.
   [[nodiscard]] const PricePoint* latest_on_demand(std::string_view gpu) const;
   [[nodiscard]] const PricePoint* latest_purchase(std::string_view gpu) const;
 

@@ -41,6 +41,21 @@ void describe(V& v, PriceFile& f) {
   v.field("points", f.points, "oldest first", json::required);
 }
 
+// YYYY-MM-DD with a month and a day that exist in some year.
+bool is_date(const std::string& text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') {
+    return false;
+  }
+  for (const std::size_t digit : {0, 1, 2, 3, 5, 6, 8, 9}) {
+    if (text[digit] < '0' || text[digit] > '9') {
+      return false;
+    }
+  }
+  const int month = (text[5] - '0') * 10 + (text[6] - '0');
+  const int day = (text[8] - '0') * 10 + (text[9] - '0');
+  return month >= 1 && month <= 12 && day >= 1 && day <= 31;
+}
+
 std::optional<DollarsPerSecond> per_hour(std::optional<double> usd) {
   return usd ? std::optional(dollars_per_hour(*usd)) : std::nullopt;
 }
@@ -53,7 +68,16 @@ std::vector<PricePoint> read_prices(const std::string& data_dir) {
   for (const std::string& file : json_files(folder(data_dir, "prices"))) {
     PriceFile read_file;
     json::read(json::parse_file(file), file + ": $", read_file, problems);
-    for (PriceRow& row : read_file.points) {
+    for (std::size_t i = 0; i < read_file.points.size(); ++i) {
+      PriceRow& row = read_file.points[i];
+      const std::string path = file + ": $.points[" + std::to_string(i) + "]";
+      if (!is_date(row.date)) {
+        problems.push_back(
+            {path + ".date", "\"" + row.date.substr(0, 40) + "\"", "a date as 2025-03-17", ""});
+      }
+      if (!row.on_demand && !row.reserved_1y && !row.reserved_3y && !row.purchase) {
+        problems.push_back({path, "no price", "an hourly or a purchase price", ""});
+      }
       PricePoint point{.gpu = read_file.gpu,
                        .date = std::move(row.date),
                        .vendor = std::move(row.vendor),
