@@ -125,8 +125,10 @@ void Reader::read(const Value& value, const std::string& path, T& target, Range 
     value.is_string() ? void(target = value.string()) : problem(path, excerpt(value), "a string");
   } else if constexpr (std::is_integral_v<T>) {
     const bool whole = value.is_number() && std::nearbyint(value.number()) == value.number() &&
-                       std::abs(value.number()) < 9e15;
-    if (!whole || !inside(range, value.number()) || (std::is_unsigned_v<T> && value.number() < 0)) {
+                       std::abs(value.number()) < 9e15 &&
+                       value.number() >= static_cast<double>(std::numeric_limits<T>::min()) &&
+                       value.number() <= static_cast<double>(std::numeric_limits<T>::max());
+    if (!whole || !inside(range, value.number())) {
       problem(path, excerpt(value), describe_range(range, true));
     } else {
       target = static_cast<T>(value.number());
@@ -259,7 +261,10 @@ class Schema {
     schema["description"] = Value(doc);
     if constexpr (!std::is_class_v<T> || IsQuantity<T>::value || std::is_same_v<T, std::string>) {
       if (presence == Presence::optional) {
-        schema["default"] = Writer::to_value(target);
+        Value preset = Writer::to_value(target);
+        if (!preset.is_number() || std::isfinite(preset.number())) {
+          schema["default"] = std::move(preset);
+        }
       }
     }
     properties_.emplace_back(std::string(name), std::move(schema));

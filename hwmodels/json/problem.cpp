@@ -16,6 +16,10 @@ std::string to_string(const Problem& problem) {
   if (!problem.suggestion.empty()) {
     line += "; " + problem.suggestion;
   }
+  // One line whatever a user's key or value holds.
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+      ' ');
   return line;
 }
 

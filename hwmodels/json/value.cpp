@@ -76,10 +76,11 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t& k) override {
-    if (stack_.back()->find(k) != nullptr) {
+    Open& parent = stack_.back();
+    if (seen_before(parent, k)) {
       fail("key \"" + k.substr(0, 60) + "\" twice", "each key once");
     }
-    stack_.back()->object().emplace_back(std::move(k), Value{});
+    parent.value->object().emplace_back(std::move(k), Value{});
     return true;
   }
   bool parse_error(std::size_t position, const std::string& /*token*/,
@@ -102,7 +103,7 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
       root_ = std::move(v);
       return &root_;
     }
-    Value& parent = *stack_.back();
+    Value& parent = *stack_.back().value;
     if (parent.is_array()) {
       parent.array().push_back(std::move(v));
       return &parent.array().back();
@@ -118,7 +119,7 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
     if (stack_.size() >= kMaxDepth) {
       fail("more than 200 levels of nesting", "a flatter document");
     }
-    stack_.push_back(slot(std::move(v)));
+    stack_.push_back({slot(std::move(v)), {}});
     return true;
   }
   bool close() {
@@ -126,10 +127,30 @@ class Builder : public nlohmann::json_sax<nlohmann::ordered_json> {
     return true;
   }
 
+  // An object or array that is being read. Its pointer stays valid: a parent grows only while none of its
+  // children is open.
+  struct Open {
+    Value* value;
+    std::set<std::string, std::less<>> keys;  // of a large object only; a small one is searched
+  };
+
+  static bool seen_before(Open& parent, const std::string& key) {
+    constexpr std::size_t kSmall = 32;
+    const Object& object = parent.value->object();
+    if (object.size() < kSmall) {
+      return parent.value->find(key) != nullptr;
+    }
+    if (parent.keys.empty()) {
+      for (const Member& member : object) {
+        parent.keys.insert(member.first);
+      }
+    }
+    return !parent.keys.insert(key).second;
+  }
+
   std::string name_;
   Value root_;
-  // Pointers stay valid: a parent grows only while none of its children is open.
-  std::vector<Value*> stack_;
+  std::vector<Open> stack_;
 };
 
 nlohmann::ordered_json to_nlohmann(const Value& value) {
@@ -154,8 +175,11 @@ nlohmann::ordered_json to_nlohmann(const Value& value) {
   }
   if (value.is_object()) {
     nlohmann::ordered_json out = nlohmann::ordered_json::object();
+    // Straight into the vector beneath: operator[] would search it for every member.
+    auto& members = out.get_ref<nlohmann::ordered_json::object_t&>();
+    members.reserve(value.object().size());
     for (const Member& member : value.object()) {
-      out[member.first] = to_nlohmann(member.second);
+      members.push_back({member.first, to_nlohmann(member.second)});
     }
     return out;
   }
@@ -214,9 +238,12 @@ std::string excerpt(const Value& value) {
 }
 
 void merge(Value& base, const Value& patch) {
-  if (!patch.is_object() || !base.is_object()) {
+  if (!patch.is_object()) {
     base = patch;
     return;
+  }
+  if (!base.is_object()) {
+    base = Value(Object{});
   }
   for (const Member& member : patch.object()) {
     if (member.second.is_null()) {
