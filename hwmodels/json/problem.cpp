@@ -67,15 +67,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 // Smaller is nearer; values >= 1 mean "not near".
 double dissimilarity(std::string_view wanted, std::string_view choice) {
-  const double longest =
-      static_cast<double>(std::max<std::size_t>(1, std::max(wanted.size(), choice.size())));
+  const auto longest = static_cast<double>(std::max<std::size_t>(1, std::max(wanted.size(), choice.size())));
   double score = static_cast<double>(edit_distance(wanted, choice)) / (0.5 * longest);
   const bool contained =
       wanted.size() >= 2 && (choice.find(wanted) != std::string_view::npos ||
                              (choice.size() >= 2 && wanted.find(choice) != std::string_view::npos));
   if (contained) {
-    score = std::min(
-        score, 0.2 + 0.3 * (1.0 - static_cast<double>(std::min(wanted.size(), choice.size())) / longest));
+    const auto shortest = static_cast<double>(std::min(wanted.size(), choice.size()));
+    score = std::min(score, 0.2 + 0.3 * (1.0 - shortest / longest));
+  }
+  // A short name mistyped: "H10O" for "H100-SXM5-80GB".
+  if (wanted.size() >= 3 && choice.size() > wanted.size()) {
+    const auto edits = static_cast<double>(edit_distance(wanted, choice.substr(0, wanted.size())));
+    score = std::min(score, 0.3 + edits / (0.5 * static_cast<double>(wanted.size())));
   }
   return score;
 }
