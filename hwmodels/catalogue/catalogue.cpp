@@ -96,6 +96,7 @@ const T* find_entry(const std::vector<T>& entries, const std::string& wanted) {
 template <class T>
 std::vector<std::string> names_of(const std::vector<T>& entries) {
   std::vector<std::string> out;
+  out.reserve(entries.size());
   for (const T& entry : entries) {
     out.push_back(entry.name);
   }

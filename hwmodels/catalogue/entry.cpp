@@ -57,8 +57,8 @@ SourceTable read_sources(const std::string& data_dir) {
     const auto known =
         standing != nullptr && standing->is_string() ? standing_of(standing->string()) : std::nullopt;
     if (text == nullptr || !text->is_string() || !known) {
-      problems.push_back(
-          {file + ": $.sources." + tag, "an incomplete source", "text and " + std::string(kStandings), ""});
+      problems.push_back({std::string(file).append(": $.sources.").append(tag), "an incomplete source",
+                          "text and " + std::string(kStandings), ""});
       continue;
     }
     table.emplace(tag, Source{text->string(), *known});
@@ -156,7 +156,7 @@ const json::Value* Entry::sourced(const json::Value& cell, const std::string& na
         problem(name + ".standing", json::excerpt(member), std::string(kStandings));
       }
     } else if (key != "value" && key != "source") {
-      unknown(name + "." + key, {"value", "source", "note", "standing"});
+      unknown(std::string(name).append(".").append(key), {"value", "source", "note", "standing"});
     }
   }
   sources_.insert_or_assign(name, std::move(noted));

@@ -181,7 +181,7 @@ Gpu read_gpu(Entry& entry, json::Value raw) {
       entry.text(cell, name, gpu.*(text->member));
     } else if (name == "matrix_peak_tflops" && cell.is_object()) {
       for (const auto& [format, peak] : cell.object()) {
-        const std::string path = name + "." + format;
+        const std::string path = "matrix_peak_tflops." + format;
         if (precisions_of(format).empty()) {
           entry.unknown(path, peak_names());
         } else if (entry.number(peak, path, json::positive(), false, number)) {
