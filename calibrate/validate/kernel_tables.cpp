@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <filesystem>
 
 #include "calibrate/validate/table_reader.h"
@@ -42,6 +44,79 @@ std::optional<Formats> formats(std::string_view dtype) {
     }
   }
   return std::nullopt;
+}
+
+struct Routing {
+  double rank_load = 1.0, imbalance = 1.0, touched = 0.0;
+};
+
+// How the tables' "balanced" and "power_law_A" distributions load rank 0, following the law of the collector
+// that measured them: token counts drawn from x^-A between 1 and 0.8 tokens (0.01 and 2 where tokens are
+// few), scaled to the total; rank 0 is the most loaded one. The mean of a few draws of a fixed sequence: the
+// measured row is one draw, which nobody recorded.
+Routing routing_of(double power, std::int64_t tokens, int experts, int local, int top_k) {
+  const double total = static_cast<double>(tokens) * top_k;
+  if (power == 0.0) {
+    const double per_rank = total / experts * local;
+    return {1.0, 1.0, std::min(static_cast<double>(local), std::max(1.0, per_rank))};
+  }
+  constexpr int kDraws = 8;
+  std::uint64_t state = 1;
+  const auto uniform = [&state] {  // splitmix64
+    std::uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  };
+  const bool many = total > experts;
+  const double low = std::pow(many ? 1.0 : 0.01, 1.0 - power);
+  const double high = std::pow(many ? 0.8 * static_cast<double>(tokens) : 2.0, 1.0 - power);
+  std::vector<double> load(static_cast<std::size_t>(experts));
+  Routing mean{0.0, 0.0, 0.0};
+  for (int draw = 0; draw < kDraws; ++draw) {
+    double sum = 0.0;
+    for (double& x : load) {
+      x = std::pow(low + (high - low) * uniform(), 1.0 / (1.0 - power));
+      sum += x;
+    }
+    double best = -1.0, touched = 0.0, largest = 0.0;
+    for (int first = 0; first + local <= experts; first += local) {
+      double rank = 0.0, rank_touched = 0.0, rank_largest = 0.0;
+      for (int e = first; e < first + local; ++e) {
+        const double count = std::min(std::round(load[static_cast<std::size_t>(e)] / sum * total),
+                                      static_cast<double>(tokens));
+        rank += count;
+        rank_touched += count > 0.0 ? 1.0 : 0.0;
+        rank_largest = std::max(rank_largest, count);
+      }
+      if (rank > best) {
+        best = rank;
+        touched = rank_touched;
+        largest = rank_largest;
+      }
+    }
+    mean.rank_load += std::max(best, 1.0) / (total / experts * local) / kDraws;
+    mean.imbalance += std::max(1.0, largest * local / std::max(best, 1.0)) / kDraws;
+    mean.touched += std::max(1.0, touched) / kDraws;
+  }
+  return mean;
+}
+
+// The exponent of "power_law_A", 0 for "balanced"; nothing for other names.
+std::optional<double> power_of(const std::string& distribution) {
+  constexpr std::string_view kPrefix = "power_law_";
+  if (distribution == "balanced") {
+    return 0.0;
+  }
+  if (!distribution.starts_with(kPrefix)) {
+    return std::nullopt;
+  }
+  double power = 0.0;
+  const char* end = distribution.data() + distribution.size();
+  const auto [stop, error] = std::from_chars(distribution.data() + kPrefix.size(), end, power);
+  return error == std::errc() && stop == end && power > 0.0 && power < 10.0 && power != 1.0
+             ? std::optional(power)
+             : std::nullopt;
 }
 
 // Reads columns by name; every number must be at least `least`.
@@ -134,20 +209,27 @@ std::string express(KernelOperation operation, const Row& row, MeasuredKernel& k
   if (operation == KernelOperation::moe) {
     const int tp = row.small("tp"), ep = row.small("ep"), experts = row.small("experts");
     const std::int64_t inter = row.count("inter");
-    if (row.text("distribution") != "balanced") {
+    const std::optional<double> power = power_of(row.text("distribution"));
+    if (!power) {
       return "distribution not modelled: " + row.text("distribution");
     }
     if (experts % ep != 0 || inter % tp != 0) {
       return "experts or their width do not divide over the ranks";
     }
-    kernel.operation = GroupedExperts{.tokens = row.count("tokens"),
+    const std::int64_t tokens = row.count("tokens");
+    const int top_k = row.small("topk");
+    const Routing routing = routing_of(*power, tokens, experts, experts / ep, top_k);
+    kernel.operation = GroupedExperts{.tokens = tokens,
                                       .hidden = row.count("hidden"),
                                       .expert_ffn = inter / tp,
                                       .experts = experts,
                                       .local_experts = experts / ep,
-                                      .top_k = row.small("topk"),
+                                      .top_k = top_k,
                                       .activations = format->activations,
-                                      .weights = format->weights};
+                                      .weights = format->weights,
+                                      .imbalance = routing.imbalance,
+                                      .rank_load = routing.rank_load,
+                                      .touched = routing.touched};
     return "";
   }
   const std::optional<Formats> kv = formats(row.text("kv_dtype"));

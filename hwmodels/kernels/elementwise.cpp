@@ -53,8 +53,7 @@ Price KernelModel::price(const Elementwise& op, Explanation* why) const {
   Price price =
       pass((op.read + op.written).si(), gpu_.memory_bandwidth.si(), share_of(c, op.kind), c.floor, why);
   price.flops = Flops(op.elements * 8.0);
-  price.provenance = standing(c.error);
-  price.relative_error = expected_error(c.error);
+  set_standing(price, c.error, true, false);
   return price;
 }
 
@@ -63,8 +62,7 @@ Price KernelModel::price(const Embedding& op, Explanation* why) const {
   const double bytes =
       2.0 * static_cast<double>(op.tokens) * static_cast<double>(op.hidden) * bytes_per_element(op.precision);
   Price price = pass(bytes, gpu_.memory_bandwidth.si(), c.embedding, c.floor, why);
-  price.provenance = standing(c.error);
-  price.relative_error = expected_error(c.error);
+  set_standing(price, c.error, true, false);
   return price;
 }
 
@@ -75,6 +73,7 @@ Price KernelModel::price(const Sampling& op, Explanation* why) const {
   const double passes = op.greedy ? 2.0 + 4.0 + 8.0 : 2.0 + 4.0 + 48.0;
   const double bytes = passes * static_cast<double>(op.sequences) * static_cast<double>(op.vocab);
   Price price = pass(bytes, gpu_.memory_bandwidth.si(), c.sampling, c.sampling_floor, why);
+  set_standing(price, c.error, false, false);
   price.provenance = Provenance::assumed;
   price.relative_error = 0.5;
   return price;

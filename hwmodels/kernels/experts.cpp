@@ -1,51 +1,88 @@
-// Grouped expert GEMMs of one mixture-of-experts layer on one rank.
+// Grouped expert GEMMs of one mixture-of-experts layer on one rank, with routing, permutation and activation.
 //
-//   touched experts = local (1 - (1 - top_k / experts)^tokens)      random routing
-//   T = t0 + max(touched x weights / (BW e), padded FLOPs / (peak e))
+//   touched  = local experts that get a token: local (1 - (1 - top_k / experts)^tokens) for random routing
+//   compute  = 2 padded rows x weights / (peak e t/(t + t_half)) + waves t_wave, best of tiles t = 16 .. 128
+//   rows HBM      = touched x weights / (BW e);  passes = routed rows x (hidden, ffn) / (BW share) T        =
+//   t0 + passes + max(compute, HBM) + leak min(compute, HBM)
 //
-// Each touched expert's rows are padded to tiles of 64; `imbalance` stretches the compute term.
+// The tiles of all experts spread over the SMs, so uneven experts cost padding and little else on one rank
+// (`skew_cost`); an uneven rank is `rank_load`. Known to fail: few tokens on many ranks, where the number of
+// touched experts is a matter of chance.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "hwmodels/kernels/kernel_model.h"
 
 namespace gpuplan::kernels {
 
+namespace {
+constexpr std::array<double, 4> kTileRows = {16, 32, 64, 128};
+constexpr double kTileColumns = 128.0;
+}  // namespace
+
 Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
-  const ExpertConstants& c = profile_.experts;
-  const double tokens = static_cast<double>(op.tokens);
-  const double matrices = 3.0 * static_cast<double>(op.hidden) * static_cast<double>(op.expert_ffn);
-  const double share = static_cast<double>(op.top_k) / std::max(1, op.experts);
-  const double touched = op.local_experts * (1.0 - std::pow(1.0 - std::min(1.0, share), tokens));
-  const double routed = tokens * share * op.local_experts;  // token-expert pairs on this rank
-  const double bytes =
-      touched * matrices * bytes_per_element(op.weights) + routed * static_cast<double>(op.hidden) * 4.0;
-  const double rows = touched > 0.0 ? touched * std::ceil(routed / touched / 64.0) * 64.0 : 0.0;
-  const double flops = 2.0 * routed * matrices;
-  const double peak = gpu_.peak(op.activations).value_or(gpu_.vector_fp32_peak).si();
-  const double bandwidth = gpu_.memory_bandwidth.si();
+  const Precision unit = compute_precision(op.activations);
+  const std::string_view format = format_name(unit, op.weights);
+  const ExpertConstants& c = expert_constants(format);
+  const double tokens = static_cast<double>(op.tokens), hidden = static_cast<double>(op.hidden);
+  const double ffn = static_cast<double>(op.expert_ffn);
+  const double sms = std::max(1, gpu_.sm_count);
+  const double peak = matrix_peak(unit), bandwidth = gpu_.memory_bandwidth.si();
+  const double weights = 3.0 * hidden * ffn;  // gate, up and down of one expert
+  const double share = std::min(1.0, static_cast<double>(op.top_k) / std::max(1, op.experts));
+  const double routed = tokens * share * op.local_experts * op.rank_load;  // token-expert pairs on this rank
+  const double touched = std::max(
+      1e-9,
+      std::min({op.touched > 0.0 ? op.touched : op.local_experts * (1.0 - std::pow(1.0 - share, tokens)),
+                static_cast<double>(op.local_experts), std::max(routed, 1e-9)}));
+
+  double compute = 1e300, tile = 0.0;
+  for (const double rows : kTileRows) {
+    const double row_tiles = touched * std::max(1.0, std::ceil(routed / touched / rows - 1e-9));
+    const double rate = peak * c.tile_efficiency * rows / (rows + c.half_tile);
+    const double waves =
+        row_tiles * (std::ceil(2.0 * ffn / kTileColumns) + std::ceil(hidden / kTileColumns)) / sms;
+    const double time = 2.0 * row_tiles * rows * weights / rate + waves * c.wave * 1e-6;
+    if (time < compute) {
+      compute = time;
+      tile = rows;
+    }
+  }
+  compute *= 1.0 + c.skew_cost * std::log2(std::max(1.0, op.imbalance));
+  const double weight_bytes = touched * weights * bytes_per_element(op.weights);
+  const double hbm = weight_bytes / (bandwidth * c.hbm_efficiency);
+  // Permute in and out and the sum (16 bit), gate and up results in, activation out.
+  const double pass_bytes = routed * (4.0 * 2.0 * hidden + 3.0 * 2.0 * ffn) + tokens * 2.0 * 2.0 * hidden;
+  const double passes = pass_bytes / (bandwidth * c.pass_share);
+  const double flops = 2.0 * routed * weights;
 
   Price price;
-  price.compute = Seconds(2.0 * rows * matrices * op.imbalance / (peak * c.tile_efficiency));
-  price.hbm = Seconds(bytes / (bandwidth * c.hbm_efficiency));
+  price.compute = Seconds(compute);
+  price.hbm = Seconds(hbm + passes);
   price.fixed = Seconds(c.t0 * 1e-6);
-  price.time = price.fixed + max(price.compute, price.hbm);
+  price.time = Seconds(c.t0 * 1e-6 + passes + std::max(compute, hbm) + c.leak * std::min(compute, hbm));
   price.flops = Flops(flops);
-  price.hbm_bytes = Bytes(bytes);
+  price.hbm_bytes = Bytes(weight_bytes + pass_bytes);
   price.limiter = price.fixed > max(price.compute, price.hbm) ? Limiter::latency
                   : price.compute > price.hbm                 ? Limiter::compute
                                                               : Limiter::hbm_bandwidth;
-  price.fraction_of_peak = price.limiter == Limiter::compute ? flops / peak / price.time.si()
-                                                             : bytes / bandwidth / price.time.si();
-  price.provenance = standing(c.error);
-  price.relative_error = expected_error(c.error);
+  price.fraction_of_peak = price.limiter == Limiter::compute
+                               ? flops / peak / price.time.si()
+                               : price.hbm_bytes.si() / bandwidth / price.time.si();
+  set_standing(price, c.error, c.format == format, op.tokens > 65536);
   if (why != nullptr) {
-    why->add(fmt::format("{:.1f} of {} experts touched by {} tokens: {:.4g} B, {:.4g} FLOP", touched,
-                         op.local_experts, op.tokens, bytes, flops));
-    why->add(fmt::format("T = t0 {:.2f} + max(HBM {:.2f}, compute {:.2f}) = {:.2f} us", c.t0,
-                         price.hbm.si() * 1e6, price.compute.si() * 1e6, price.time.si() * 1e6));
+    why->add(
+        fmt::format("{:.1f} of {} experts touched by {} tokens, {:.0f} rows on this rank: {:.4g} B of "
+                    "weights, {:.4g} FLOP",
+                    touched, op.local_experts, op.tokens, routed, weight_bytes, flops));
+    why->add(
+        fmt::format("T = t0 {:.2f} + passes {:.2f} + max(HBM {:.2f}, compute {:.2f} in tiles of {:.0f} rows) "
+                    "+ {:.2f} x the shorter = {:.2f} us",
+                    c.t0, passes * 1e6, hbm * 1e6, compute * 1e6, tile, c.leak, price.time.si() * 1e6));
+    explain_standing(price, c.error, *why);
   }
   return price;
 }

@@ -1,6 +1,7 @@
 // Prices of operations on one GPU: pure functions of shape, datasheet and fitted constants. Const and
 // thread-safe; no clock, no state. Each overload lives in a file of its own beside this header:
-// gemm.cpp, attention.cpp, elementwise.cpp, experts.cpp, all_reduce.cpp, launch.cpp.
+// gemm.cpp, attention_prefill.cpp, attention_decode.cpp, elementwise.cpp, experts.cpp, all_reduce.cpp,
+// launch.cpp.
 #pragma once
 
 #include <string>
@@ -41,13 +42,28 @@ class KernelModel {
   [[nodiscard]] FlopsPerSecond achievable_matrix_rate(Precision p) const;
 
  private:
-  // Constants for weights stored in `weights`; bf16's where the profile has none.
-  [[nodiscard]] const GemmConstants& gemm_constants(Precision weights) const;
-  [[nodiscard]] Provenance standing(const FamilyError& error) const;
-  [[nodiscard]] double expected_error(const FamilyError& error) const;
+  // What the matrix units compute in: `activations`, or 16 bit where the GPU has no unit for them.
+  [[nodiscard]] Precision compute_precision(Precision activations) const;
+  [[nodiscard]] double matrix_peak(Precision unit) const;  // FLOP/s; never zero
+  [[nodiscard]] double clock_hz() const;                   // never zero
+  // Name of a pair of formats in the profile ("bf16", "int4_weight_only").
+  [[nodiscard]] static std::string_view format_name(Precision unit, Precision weights);
+  // Constants of that pair, or the nearest that the profile has.
+  [[nodiscard]] const GemmConstants& gemm_constants(Precision unit, Precision weights) const;
+  // "bf16", "bf16/fp8", "fp8": what attention computes in and, where it differs, how the cache is stored.
+  [[nodiscard]] static std::string_view attention_format(Precision unit, Precision kv);
+  [[nodiscard]] const PrefillConstants& prefill_constants(std::string_view format) const;
+  [[nodiscard]] const DecodeConstants& decode_constants(std::string_view format, bool grouped) const;
+  [[nodiscard]] const ExpertConstants& expert_constants(std::string_view format) const;
+  // Whether the profile was fitted on this GPU, with no field of its datasheet overridden.
+  [[nodiscard]] bool on_own_gpu() const { return own_gpu_; }
+  // Provenance, expected error and range of `price`. `own_constants`: fitted for this very family and format.
+  void set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside) const;
+  void explain_standing(const Price& price, const FamilyError& error, Explanation& why) const;
 
   Gpu gpu_;
   KernelProfile profile_;
+  bool own_gpu_ = false;
 };
 
 }  // namespace gpuplan::kernels

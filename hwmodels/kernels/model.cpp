@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 
 #include "hwmodels/kernels/kernel_model.h"
@@ -7,15 +10,36 @@
 namespace gpuplan::kernels {
 
 namespace {
+
 constexpr std::array<std::string_view, kLimiters> kLimiterNames = {
     "compute", "hbm_bandwidth", "l2_bandwidth", "latency", "launch", "link_bandwidth"};
 constexpr std::array<std::string_view, 4> kProvenanceNames = {"datasheet", "physics", "measured", "assumed"};
+
+bool same(double a, double b) { return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)); }
+
+bool fitted_on(const KernelProfile& profile, const Gpu& gpu) {
+  const FittedDatasheet& d = profile.datasheet;
+  return !profile.gpu.empty() && profile.gpu == gpu.name && d.sm_count == gpu.sm_count &&
+         same(d.boost_clock, gpu.boost_clock.si()) &&
+         same(d.bf16_peak, gpu.peak(Precision::bf16).value_or(FlopsPerSecond(0.0)).si()) &&
+         same(d.memory_bandwidth, gpu.memory_bandwidth.si()) && same(d.l2, gpu.l2.si()) &&
+         same(d.scale_up_bandwidth, gpu.scale_up_bandwidth.si());
+}
+
+// How much wider errors are with constants borrowed from another GPU. Applying the H200 constants to the H100
+// tables and the other way round, and across A100, H100 and B200, the median error grew by these factors or
+// less in most families; for other architectures it is a guess.
+constexpr double kBorrowedFactor = 2.0;
+constexpr double kBorrowedLeast = 0.20;
+constexpr double kOutsideFactor = 2.0;
+
 }  // namespace
 
 std::span<const std::string_view> enum_names(Limiter /*tag*/) { return kLimiterNames; }
 std::span<const std::string_view> enum_names(Provenance /*tag*/) { return kProvenanceNames; }
 
-KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile) : gpu_(gpu), profile_(std::move(profile)) {}
+KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile)
+    : gpu_(gpu), profile_(std::move(profile)), own_gpu_(fitted_on(profile_, gpu_)) {}
 
 KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
   KernelProfile profile;
@@ -26,6 +50,12 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
     if (std::filesystem::exists(path, error)) {
       std::vector<Problem> problems;
       json::read(json::parse_file(path), path + ": $", profile, problems);
+      if (problems.empty() && (profile.gemm.empty() || profile.prefill.empty() || profile.decode.empty() ||
+                               profile.all_reduce.empty() || profile.experts.empty())) {
+        problems.push_back({path + ": $",
+                            "no constants for one of gemm, prefill, decode, all_reduce, experts",
+                            "at least one entry of each", ""});
+      }
       if (!problems.empty()) {
         throw InputError(std::move(problems));
       }
@@ -34,46 +64,138 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
   return {gpu, std::move(profile)};
 }
 
-Provenance KernelModel::standing(const FamilyError& error) const {
-  if (error.rows == 0) {
-    return Provenance::assumed;
+Precision KernelModel::compute_precision(Precision activations) const {
+  if (gpu_.peak(activations)) {
+    return activations;
   }
-  return profile_.gpu == gpu_.name ? Provenance::measured : Provenance::physics;
+  return gpu_.peak(Precision::bf16) ? Precision::bf16 : Precision::fp16;
 }
 
-double KernelModel::expected_error(const FamilyError& error) const {
-  // A borrowed profile has been seen to be about twice as wrong as on its own GPU (assumed factor).
-  return error.rows > 0 && profile_.gpu != gpu_.name ? 2.0 * error.median : error.median;
+double KernelModel::matrix_peak(Precision unit) const {
+  const std::optional<FlopsPerSecond> peak = gpu_.peak(unit);
+  const double rate = peak ? peak->si() : gpu_.vector_fp32_peak.si();
+  return rate > 0.0 ? rate : 1e12;
 }
 
-Seconds KernelModel::launch(bool cuda_graph) const {
-  return Seconds(1e-6 * (cuda_graph ? profile_.launch_graph : profile_.launch_stream));
-}
+double KernelModel::clock_hz() const { return gpu_.boost_clock.si() > 0.0 ? gpu_.boost_clock.si() : 1.5e9; }
 
-const GemmConstants& KernelModel::gemm_constants(Precision weights) const {
-  std::string_view wanted = kPrecisionNames[static_cast<std::size_t>(weights)];
-  if (weights == Precision::fp16) {
-    wanted = "bf16";
+std::string_view KernelModel::format_name(Precision unit, Precision weights) {
+  const bool narrow_activations = bytes_per_element(unit) < 2.0;
+  if (!narrow_activations && bytes_per_element(weights) <= 1.0 + 1e-3) {
+    return bytes_per_element(weights) > 0.75 ? "int8_weight_only" : "int4_weight_only";
   }
+  switch (unit) {
+    case Precision::fp8:
+      return weights == Precision::fp8_block ? "fp8_block" : "fp8";
+    case Precision::fp8_block:
+      return "fp8_block";
+    case Precision::int8:
+      return "int8";
+    case Precision::nvfp4:
+    case Precision::mxfp4:
+    case Precision::int4:
+      return "nvfp4";
+    case Precision::fp64:
+    case Precision::fp32:
+    case Precision::tf32:
+    case Precision::bf16:
+    case Precision::fp16:
+      return "bf16";
+  }
+  return "bf16";
+}
+
+const GemmConstants& KernelModel::gemm_constants(Precision unit, Precision weights) const {
+  const std::string_view wanted = format_name(unit, weights);
   const GemmConstants* fallback = &profile_.gemm.front();
   for (const GemmConstants& constants : profile_.gemm) {
-    if (constants.dtype == wanted) {
+    if (constants.format == wanted) {
       return constants;
     }
-    if (constants.dtype == "bf16") {
+    if (constants.format == "bf16") {
       fallback = &constants;
     }
   }
   return *fallback;
 }
 
+std::string_view KernelModel::attention_format(Precision unit, Precision kv) {
+  const bool narrow_unit = bytes_per_element(unit) < 2.0, narrow_kv = bytes_per_element(kv) < 2.0;
+  return narrow_unit ? "fp8" : narrow_kv ? "bf16/fp8" : "bf16";
+}
+
+const PrefillConstants& KernelModel::prefill_constants(std::string_view format) const {
+  for (const PrefillConstants& constants : profile_.prefill) {
+    if (constants.format == format) {
+      return constants;
+    }
+  }
+  return profile_.prefill.front();
+}
+
+const DecodeConstants& KernelModel::decode_constants(std::string_view format, bool grouped) const {
+  const DecodeConstants* best = &profile_.decode.front();
+  for (const DecodeConstants& constants : profile_.decode) {
+    if (constants.grouped == grouped) {
+      if (constants.format == format) {
+        return constants;
+      }
+      if (best->grouped != grouped) {
+        best = &constants;
+      }
+    }
+  }
+  return *best;
+}
+
+const ExpertConstants& KernelModel::expert_constants(std::string_view format) const {
+  const ExpertConstants* fallback = &profile_.experts.front();
+  for (const ExpertConstants& constants : profile_.experts) {
+    if (constants.format == format) {
+      return constants;
+    }
+    if (constants.format == "bf16") {
+      fallback = &constants;
+    }
+  }
+  return *fallback;
+}
+
+void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_constants,
+                               bool outside) const {
+  const bool measured = own_gpu_ && own_constants && error.rows > 0;
+  price.provenance = measured                                  ? Provenance::measured
+                     : error.rows > 0 && !profile_.gpu.empty() ? Provenance::physics
+                                                               : Provenance::assumed;
+  price.outside_measured_range = outside || !measured;
+  price.relative_error = error.median;
+  price.spread80 = error.q80;
+  if (!measured) {
+    price.relative_error = std::max(kBorrowedLeast, kBorrowedFactor * price.relative_error);
+    price.spread80 = std::max(2.0 * kBorrowedLeast, kBorrowedFactor * price.spread80);
+  }
+  if (outside) {
+    price.relative_error *= kOutsideFactor;
+    price.spread80 *= kOutsideFactor;
+  }
+}
+
+void KernelModel::explain_standing(const Price& price, const FamilyError& error, Explanation& why) const {
+  why.add(fmt::format(
+      "constants: profile {} ({}), {}; held-out median error {:.1f} % over {} rows; expected here {:.0f} %{}",
+      profile_.name, profile_.gpu.empty() ? "no GPU" : profile_.gpu, json::name_of(price.provenance),
+      100.0 * error.median, error.rows, 100.0 * price.relative_error,
+      price.outside_measured_range ? ", outside the measured range" : ""));
+}
+
 BytesPerSecond KernelModel::achievable_bandwidth() const {
-  return gpu_.memory_bandwidth * gemm_constants(Precision::bf16).hbm_efficiency;
+  return gpu_.memory_bandwidth * gemm_constants(Precision::bf16, Precision::bf16).hbm_efficiency;
 }
 
 FlopsPerSecond KernelModel::achievable_matrix_rate(Precision p) const {
-  const GemmConstants& c = gemm_constants(p);
-  return gpu_.peak(p).value_or(gpu_.vector_fp32_peak) * (c.tile_efficiency / (1.0 + c.droop));
+  // A GEMM large enough that neither launch nor waves count.
+  const Price large = price(Gemm{.m = 8192, .n = 8192, .k = 8192, .activations = p, .weights = p});
+  return large.flops / large.time;
 }
 
 }  // namespace gpuplan::kernels

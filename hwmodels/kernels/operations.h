@@ -68,6 +68,8 @@ struct GroupedExperts {
   Precision activations = Precision::bf16;
   Precision weights = Precision::bf16;
   double imbalance = 1.0;  // most loaded expert over the mean
+  double rank_load = 1.0;  // tokens routed to this rank over the even share
+  double touched = 0.0;    // local experts that get a token; 0: as many as random routing touches
 };
 
 // All-reduce of `bytes` over `gpus` GPUs of one node.

@@ -30,6 +30,7 @@ struct Price {
   double fraction_of_peak = 0.0;  // of the limiting resource's datasheet peak
   Provenance provenance = Provenance::physics;
   double relative_error = 0.2;          // expected absolute relative error (median of validation)
+  double spread80 = 0.4;                // 80 % of measurements lie within time / (1 + s) .. time (1 + s)
   bool outside_measured_range = false;  // extrapolated
 };
 

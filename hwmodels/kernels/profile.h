@@ -12,12 +12,16 @@
 
 namespace gpuplan::kernels {
 
-// Held-out errors of one model family on one GPU, and the range its constants were fitted in.
+// Errors of one model family on one GPU, on rows that the fit did not see: a random share of the rows, and
+// all rows of shapes of which it saw none ("unseen").
 struct FamilyError {
   double median = 0.3;  // absolute relative error
   double p90 = 0.8;
   double bias = 0.0;  // median signed relative error
   std::int64_t rows = 0;
+  double unseen_median = 0.3;
+  std::int64_t unseen_rows = 0;
+  double q80 = 0.6;  // 80 % of held-out rows lie within a factor 1 + q80 of the prediction
 };
 template <class V>
 void describe(V& v, FamilyError& s) {
@@ -25,100 +29,154 @@ void describe(V& v, FamilyError& s) {
   v.field("p90", s.p90, "held-out 90th percentile", json::not_negative());
   v.field("bias", s.bias, "held-out median signed relative error");
   v.field("rows", s.rows, "held-out rows; 0: assumed, nothing measured", json::not_negative());
+  v.field("unseen_median", s.unseen_median, "median on shapes none of whose rows was fitted",
+          json::not_negative());
+  v.field("unseen_rows", s.unseen_rows, "rows of such shapes", json::not_negative());
+  v.field("q80", s.q80, "80 % of held-out rows lie within a factor 1 + q80", json::not_negative());
 }
 
-// Tile model of dense GEMM (gemm.cpp) for one format.
+// Tile model of dense GEMM (gemm.cpp) for one format. Defaults: Hopper-like, as fitted on H200 bf16.
 struct GemmConstants {
-  std::string dtype = "bf16";  // bf16, fp8, fp8_block, int8, int4, nvfp4
-  double t0 = 2.8;             // us, launch to first byte
-  double hbm_efficiency = 0.80;
-  double l2_share = 2.8;  // L2 bandwidth over HBM bandwidth
-  double tile_efficiency = 0.90;
-  double tile_overhead = 0.3;   // us per wave: prologue and epilogue
+  std::string format = "bf16";  // bf16, fp8, fp8_block, int8, int8_weight_only, int4_weight_only, nvfp4
+  double t0 = 2.8;              // us, launch to first byte, and the last store
+  double hbm_efficiency = 0.85;
+  double stream_ramp = 1.0;        // us that a long stream from HBM takes to start and drain
+  double sm_ramp = 2.0;            // SMs beyond 1/ramp of all saturate HBM
+  double l2_bytes_per_clock = 38;  // per SM
+  double mma_efficiency = 0.92;    // of peak in the inner loop of a very large tile
+  double operand_cost = 0.3;    // share of shared-memory read time (128 B per clock) that MMA does not hide
+  double step = 0.05;           // us, shortest 64-deep step of the inner loop
+  double wave_overhead = 0.6;   // us per wave: prologue and epilogue
+  double wave_smoothing = 0.2;  // 0: whole waves; 1: work spreads evenly (stream-K)
   double split_overhead = 1.6;  // us for a split-K reduction
+  double leak = 0.1;            // share of the shorter of compute, HBM and L2 that the longest does not hide
   double droop = 0.185;         // loss of clock under long full load
-  double droop_log10_flops = 12.9;
-  double sm_ramp = 2.0;     // SMs beyond 1/ramp of all saturate HBM
-  double small_tile = 0.8;  // efficiency of the smallest tile relative to the largest
-  double quantise = 0.0;    // us, fixed part of a dynamic quantise pass over A
+  double droop_log10_flops = 12.4;  // where half of it is reached
+  double droop_slope = 2.5;         // per decade of FLOP
+  double quantise = 0.0;            // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
+  double quantise_share = 0.5;      // share of bandwidth of that pass
   FamilyError error;
 };
 template <class V>
 void describe(V& v, GemmConstants& s) {
-  v.field("dtype", s.dtype, "format of the weights", json::required);
+  v.field("format", s.format, "formats of activations and weights", json::required);
   v.field("t0", s.t0, "fixed time (us)", json::not_negative());
   v.field("hbm_efficiency", s.hbm_efficiency, "share of datasheet bandwidth when streaming",
           json::positive());
-  v.field("l2_share", s.l2_share, "L2 bandwidth over datasheet HBM bandwidth", json::positive());
-  v.field("tile_efficiency", s.tile_efficiency, "share of peak inside a large tile", json::positive());
-  v.field("tile_overhead", s.tile_overhead, "per wave (us)", json::not_negative());
+  v.field("stream_ramp", s.stream_ramp, "start and drain of a long stream from HBM (us)",
+          json::not_negative());
+  v.field("sm_ramp", s.sm_ramp, "SMs beyond 1/ramp of all saturate HBM", json::positive());
+  v.field("l2_bytes_per_clock", s.l2_bytes_per_clock, "L2 bandwidth per SM and clock (B)", json::positive());
+  v.field("mma_efficiency", s.mma_efficiency, "share of peak in the inner loop of a large tile",
+          json::positive());
+  v.field("operand_cost", s.operand_cost, "share of operand reads that MMA does not hide",
+          json::not_negative());
+  v.field("step", s.step, "shortest 64-deep step of the inner loop (us)", json::not_negative());
+  v.field("wave_overhead", s.wave_overhead, "per wave (us)", json::not_negative());
+  v.field("wave_smoothing", s.wave_smoothing, "0: whole waves, 1: work spreads evenly", json::fraction());
   v.field("split_overhead", s.split_overhead, "of a split-K reduction (us)", json::not_negative());
+  v.field("leak", s.leak, "share of the shorter limits that the longest does not hide", json::fraction());
   v.field("droop", s.droop, "clock lost under long full load", json::not_negative());
   v.field("droop_log10_flops", s.droop_log10_flops, "where half of the droop is reached");
-  v.field("sm_ramp", s.sm_ramp, "SMs beyond 1/ramp of all saturate HBM", json::positive());
-  v.field("small_tile", s.small_tile, "efficiency of the smallest tile over the largest's", json::positive());
+  v.field("droop_slope", s.droop_slope, "steepness of the droop per decade of FLOP", json::positive());
   v.field("quantise", s.quantise, "fixed part of the quantise pass over A (us)", json::not_negative());
+  v.field("quantise_share", s.quantise_share, "share of bandwidth of the quantise pass", json::positive());
   v.field("error", s.error, "held-out errors");
 }
 
+// FlashAttention tiles over a prompt (attention_prefill.cpp), for one pair of formats.
 struct PrefillConstants {
-  double t0 = 10.0;             // us
-  double efficiency = 0.62;     // of peak inside a tile
-  double tile_overhead = 0.05;  // us per 128 x 128 tile
+  std::string format = "bf16";  // computed in; "/fp8" behind it: KV cache in fp8
+  double t0 = 10.0;             // us: rotary, KV write and attention kernels
+  double pass_share = 0.7;      // share of bandwidth of the rotary and KV write pass
+  double tile_rows = 128;       // queries a tile
+  double efficiency = 0.62;     // of peak inside a tile, head sizes up to 128
+  double large_head = 0.9;      // of that efficiency, head sizes above 128
+  double block_overhead = 0.2;  // us per tile of 128 keys: soft-max
+  double tile_overhead = 1.0;   // us per tile of queries: prologue, epilogue
+  double imbalance = 0.3;       // share of the longest tile that waits for it at the end
   double hbm_efficiency = 0.7;
   FamilyError error;
 };
 template <class V>
 void describe(V& v, PrefillConstants& s) {
+  v.field("format", s.format, "computed in, and /fp8 where the KV cache is in fp8", json::required);
   v.field("t0", s.t0, "fixed time (us)", json::not_negative());
+  v.field("pass_share", s.pass_share, "share of bandwidth of the rotary and KV write pass", json::positive());
+  v.field("tile_rows", s.tile_rows, "queries a tile", json::positive());
   v.field("efficiency", s.efficiency, "share of peak inside a tile", json::positive());
-  v.field("tile_overhead", s.tile_overhead, "per 128 x 128 tile (us)", json::not_negative());
+  v.field("large_head", s.large_head, "of that efficiency, head sizes above 128", json::positive());
+  v.field("block_overhead", s.block_overhead, "per 128 keys of a tile (us)", json::not_negative());
+  v.field("tile_overhead", s.tile_overhead, "per tile of queries (us)", json::not_negative());
+  v.field("imbalance", s.imbalance, "share of the longest tile that the end waits for", json::not_negative());
   v.field("hbm_efficiency", s.hbm_efficiency, "share of datasheet bandwidth", json::positive());
   v.field("error", s.error, "held-out errors");
 }
 
+// Split-KV decode attention (attention_decode.cpp), for one pair of formats and one kind of heads.
 struct DecodeConstants {
-  double t0 = 7.0;  // us
-  double hbm_efficiency = 0.9;
-  double wave = 1.0;        // us per wave of CTAs beyond the first
-  double per_block = 0.02;  // us per 128 keys that one CTA walks
-  double sm_ramp = 1.5;
-  double l2_hit = 0.5;  // share of an L2's size that repeated calls find again (benchmarks only)
+  std::string format = "bf16";  // computed in; "/fp8" behind it: KV cache in fp8
+  bool grouped = true;          // several query heads a KV head (another kernel than one to one)
+  double t0 = 5.0;              // us: rotary and KV write, attention
+  double hbm_efficiency = 0.88;
+  double sm_ramp = 1.5;         // SMs beyond 1/ramp of all saturate HBM
+  double wave = 3.0;            // us per wave of CTAs, however short the context
+  double wave_smoothing = 0.2;  // 0: whole waves; 1: as if CTAs were divisible
+  double split_tokens = 128;    // least tokens of a split
+  double target_waves = 8.0;    // splits stop growing at so many waves
+  double split_below = 4.0;     // waves of unsplit CTAs above which nothing is split
+  double split_overhead = 2.0;  // us: reduction over splits
+  double group_cost = 0.1;      // a wave takes longer by this share for every 8 query heads beyond 8
+  double split_wave = 0.5;      // us more per wave while splitting
+  double leak = 0.5;            // share of the shorter of waves and HBM that the longer does not hide
+  double repeat_share = 0.0;    // KV bytes that a repeated measurement found in L2; no part of a model's step
   FamilyError error;
 };
 template <class V>
 void describe(V& v, DecodeConstants& s) {
+  v.field("format", s.format, "computed in, and /fp8 where the KV cache is in fp8", json::required);
+  v.field("grouped", s.grouped, "several query heads a KV head");
   v.field("t0", s.t0, "fixed time (us)", json::not_negative());
   v.field("hbm_efficiency", s.hbm_efficiency, "share of datasheet bandwidth", json::positive());
-  v.field("wave", s.wave, "per wave of CTAs beyond the first (us)", json::not_negative());
-  v.field("per_block", s.per_block, "per 128 keys that one CTA walks (us)", json::not_negative());
   v.field("sm_ramp", s.sm_ramp, "SMs beyond 1/ramp of all saturate HBM", json::positive());
-  v.field("l2_hit", s.l2_hit, "share of L2 that holds KV from the call before, in back-to-back measurement",
+  v.field("wave", s.wave, "per wave of CTAs (us)", json::not_negative());
+  v.field("wave_smoothing", s.wave_smoothing, "0: whole waves, 1: divisible", json::fraction());
+  v.field("split_tokens", s.split_tokens, "least tokens of a split", json::positive());
+  v.field("target_waves", s.target_waves, "splits stop growing at so many waves", json::positive());
+  v.field("split_below", s.split_below, "unsplit waves above which nothing is split", json::not_negative());
+  v.field("split_overhead", s.split_overhead, "reduction over splits (us)", json::not_negative());
+  v.field("leak", s.leak, "share of the shorter limit that the longer does not hide", json::fraction());
+  v.field("group_cost", s.group_cost, "longer wave for every 8 query heads beyond 8 (share)",
           json::not_negative());
+  v.field("split_wave", s.split_wave, "per wave of split CTAs, more (us)", json::not_negative());
+  v.field("repeat_share", s.repeat_share, "KV bytes that a repeated measurement finds in L2",
+          json::fraction());
   v.field("error", s.error, "held-out errors");
 }
 
-// One all-reduce implementation over `gpus` GPUs: time = min(one shot, two shot), see all_reduce.cpp.
+// All-reduce of one library over `gpus` GPUs (all_reduce.cpp): the best of three algorithms or protocols,
+// each a line in the message size. Shares are bus bandwidth over the GPU's link bandwidth per direction.
 struct AllReduceConstants {
-  std::string library = "custom";  // custom (inference engine's kernel) or nccl
+  std::string library = "custom";  // custom (an inference engine's own kernel) or nccl
   int gpus = 2;
-  double alpha = 3.0;           // us, floor
-  double one_shot_share = 0.5;  // share of link bandwidth at which every rank reads the n - 1 others
-  double two_shot_alpha = 4.0;  // us, more for the second phase
-  double bus_share = 0.9;       // bus bandwidth over link bandwidth for large messages
-  double ramp = 0.0;            // us at 1 MiB, growing with the square root of the size
+  double small_alpha = 3.0;  // us: one shot, or NCCL's LL
+  double small_share = 0.3;
+  double middle_alpha = 8.0;  // us: two shots, or LL128
+  double middle_share = 0.6;
+  double large_alpha = 25.0;  // us: ring or NVLS, Simple
+  double large_share = 0.9;
   FamilyError error;
 };
 template <class V>
 void describe(V& v, AllReduceConstants& s) {
   v.field("library", s.library, "custom or nccl", json::required);
   v.field("gpus", s.gpus, "ranks", json::Range{.min = 2, .max = 1024}, json::required);
-  v.field("alpha", s.alpha, "floor (us)", json::not_negative());
-  v.field("one_shot_share", s.one_shot_share, "share of link bandwidth of the one-shot phase",
-          json::positive());
-  v.field("two_shot_alpha", s.two_shot_alpha, "extra floor of two phases (us)", json::not_negative());
-  v.field("bus_share", s.bus_share, "bus bandwidth over link bandwidth", json::positive());
-  v.field("ramp", s.ramp, "at 1 MiB, growing with the square root of the size (us)", json::not_negative());
+  v.field("small_alpha", s.small_alpha, "floor of the fastest start (us)", json::not_negative());
+  v.field("small_share", s.small_share, "its bus bandwidth over link bandwidth", json::positive());
+  v.field("middle_alpha", s.middle_alpha, "start of the middle protocol (us)", json::not_negative());
+  v.field("middle_share", s.middle_share, "its bus bandwidth over link bandwidth", json::positive());
+  v.field("large_alpha", s.large_alpha, "start of the one for large messages (us)", json::not_negative());
+  v.field("large_share", s.large_share, "its bus bandwidth over link bandwidth", json::positive());
   v.field("error", s.error, "held-out errors");
 }
 
@@ -147,30 +205,66 @@ void describe(V& v, PassConstants& s) {
   v.field("error", s.error, "held-out errors");
 }
 
+// Grouped expert GEMMs with routing, permutation and activation (experts.cpp), for one format.
 struct ExpertConstants {
-  double t0 = 20.0;  // us: routing, permute, grouped GEMMs, un-permute
+  std::string format = "bf16";  // as of GemmConstants
+  double t0 = 20.0;             // us: routing, permutation, both GEMMs, sum
   double hbm_efficiency = 0.7;
-  double tile_efficiency = 0.6;
+  double tile_efficiency = 0.7;  // of peak in a very tall tile
+  double half_tile = 32.0;       // rows of a tile at which half of it is reached
+  double wave = 1.0;             // us per wave of tiles
+  double pass_share = 0.4;       // share of bandwidth of permutation and activation passes
+  double leak = 0.2;             // share of the shorter of compute and HBM that the longer does not hide
+  double skew_cost = 0.0;        // compute grows by this share per doubling of the imbalance
   FamilyError error;
 };
 template <class V>
 void describe(V& v, ExpertConstants& s) {
+  v.field("format", s.format, "formats of activations and weights", json::required);
   v.field("t0", s.t0, "fixed time (us)", json::not_negative());
   v.field("hbm_efficiency", s.hbm_efficiency, "share of datasheet bandwidth", json::positive());
-  v.field("tile_efficiency", s.tile_efficiency, "share of peak", json::positive());
+  v.field("tile_efficiency", s.tile_efficiency, "share of peak in a very tall tile", json::positive());
+  v.field("half_tile", s.half_tile, "rows of a tile at which half of it is reached", json::not_negative());
+  v.field("wave", s.wave, "per wave of tiles (us)", json::not_negative());
+  v.field("pass_share", s.pass_share, "share of bandwidth of permutation and activation", json::positive());
+  v.field("leak", s.leak, "share of the shorter limit that the longer does not hide", json::fraction());
+  v.field("skew_cost", s.skew_cost, "compute grows by this share per doubling of imbalance",
+          json::not_negative());
   v.field("error", s.error, "held-out errors");
+}
+
+// The datasheet values of the GPU that the constants were fitted with. A GPU that differs in any of them
+// (another GPU, or a what-if) gets physics with borrowed constants.
+struct FittedDatasheet {
+  int sm_count = 0;
+  double boost_clock = 0.0;         // Hz
+  double bf16_peak = 0.0;           // FLOP/s, dense
+  double memory_bandwidth = 0.0;    // B/s
+  double l2 = 0.0;                  // B
+  double scale_up_bandwidth = 0.0;  // B/s per direction
+};
+template <class V>
+void describe(V& v, FittedDatasheet& s) {
+  v.field("sm_count", s.sm_count, "SMs", json::not_negative());
+  v.field("boost_clock", s.boost_clock, "Hz", json::not_negative());
+  v.field("bf16_peak", s.bf16_peak, "dense bf16 peak (FLOP/s)", json::not_negative());
+  v.field("memory_bandwidth", s.memory_bandwidth, "B/s", json::not_negative());
+  v.field("l2", s.l2, "bytes", json::not_negative());
+  v.field("scale_up_bandwidth", s.scale_up_bandwidth, "per direction (B/s)", json::not_negative());
 }
 
 struct KernelProfile {
   std::string name = "default";
-  std::string gpu;     // catalogue name of the GPU it was measured on; empty: none
+  std::string gpu;     // catalogue name of the GPU it was measured on; empty: none, all values assumed
   std::string source;  // data, rows, split
+  FittedDatasheet datasheet;
   std::vector<GemmConstants> gemm = {GemmConstants{}};
-  PrefillConstants prefill;
-  DecodeConstants decode;
+  std::vector<PrefillConstants> prefill = {PrefillConstants{}};
+  std::vector<DecodeConstants> decode = {DecodeConstants{}};
+  int widest_group = 32;  // query heads a KV head that the grouped decode kernel takes
   std::vector<AllReduceConstants> all_reduce = {AllReduceConstants{}};
   PassConstants passes;
-  ExpertConstants experts;
+  std::vector<ExpertConstants> experts = {ExpertConstants{}};
   double launch_stream = 2.43;  // us between kernels launched one by one
   double launch_graph = 1.23;   // us between kernels of a CUDA graph
 };
@@ -179,12 +273,15 @@ void describe(V& v, KernelProfile& s) {
   v.field("name", s.name, "profile name", json::required);
   v.field("gpu", s.gpu, "catalogue name of the GPU measured");
   v.field("source", s.source, "data the constants were fitted to, and how it was split", json::required);
+  v.field("datasheet", s.datasheet, "datasheet values that the fit used");
   v.field("gemm", s.gemm, "dense GEMM by format");
-  v.field("prefill", s.prefill, "prefill attention");
-  v.field("decode", s.decode, "decode attention");
+  v.field("prefill", s.prefill, "prefill attention by format");
+  v.field("decode", s.decode, "decode attention by format and kind of heads");
+  v.field("widest_group", s.widest_group, "query heads a KV head that the grouped decode kernel takes",
+          json::at_least(1));
   v.field("all_reduce", s.all_reduce, "all-reduce by library and ranks");
   v.field("passes", s.passes, "memory-bound passes");
-  v.field("experts", s.experts, "grouped expert GEMMs");
+  v.field("experts", s.experts, "grouped expert GEMMs by format");
   v.field("launch_stream", s.launch_stream, "between kernels launched one by one (us)", json::not_negative());
   v.field("launch_graph", s.launch_graph, "between kernels of a CUDA graph (us)", json::not_negative());
 }

@@ -1,0 +1,115 @@
+#include "calibrate/fit/parameters.h"
+
+#include <array>
+
+namespace gpuplan::calibrate {
+
+using kernels::AllReduceConstants;
+using kernels::DecodeConstants;
+using kernels::ExpertConstants;
+using kernels::GemmConstants;
+using kernels::PrefillConstants;
+
+namespace {
+
+// The quantise pass exists only where activations are narrower than 16 bit: these two come last.
+constexpr FittedField<GemmConstants> kGemm[] = {
+    {&GemmConstants::t0, 0.3, 20.0, true},
+    {&GemmConstants::hbm_efficiency, 0.3, 1.0},
+    {&GemmConstants::stream_ramp, 0.01, 20.0, true},
+    {&GemmConstants::sm_ramp, 1.0, 8.0, true},
+    {&GemmConstants::l2_bytes_per_clock, 10.0, 128.0, true},
+    {&GemmConstants::mma_efficiency, 0.3, 1.0},
+    {&GemmConstants::operand_cost, 0.0, 2.0},
+    {&GemmConstants::step, 0.005, 0.6, true},
+    {&GemmConstants::wave_overhead, 0.05, 10.0, true},
+    {&GemmConstants::wave_smoothing, 0.0, 1.0},
+    {&GemmConstants::split_overhead, 0.1, 12.0, true},
+    {&GemmConstants::leak, 0.0, 1.0},
+    {&GemmConstants::droop, 0.0, 0.8},
+    {&GemmConstants::droop_log10_flops, 10.5, 13.5},
+    {&GemmConstants::droop_slope, 0.7, 8.0, true},
+    {&GemmConstants::quantise, 0.1, 25.0, true},
+    {&GemmConstants::quantise_share, 0.05, 1.5, true},
+};
+
+constexpr FittedField<PrefillConstants> kPrefill[] = {
+    {&PrefillConstants::t0, 1.0, 40.0, true},
+    {&PrefillConstants::pass_share, 0.1, 2.0, true},
+    {&PrefillConstants::efficiency, 0.2, 1.0},
+    {&PrefillConstants::large_head, 0.2, 1.5, true},
+    {&PrefillConstants::block_overhead, 0.001, 3.0, true},
+    {&PrefillConstants::tile_overhead, 0.01, 10.0, true},
+    {&PrefillConstants::imbalance, 0.0, 1.0},
+    {&PrefillConstants::hbm_efficiency, 0.1, 1.0},
+};
+
+// The last one is for measurements that repeat on a warm L2; bandwidth is then bounded by what reads from HBM
+// reach elsewhere, or the two could not be told apart.
+constexpr FittedField<DecodeConstants> kDecode[] = {
+    {&DecodeConstants::t0, 1.0, 40.0, true},
+    {&DecodeConstants::hbm_efficiency, 0.3, 1.0},
+    {&DecodeConstants::sm_ramp, 0.5, 8.0, true},
+    {&DecodeConstants::wave, 0.1, 20.0, true},
+    {&DecodeConstants::wave_smoothing, 0.0, 1.0},
+    {&DecodeConstants::split_tokens, 32.0, 2048.0, true},
+    {&DecodeConstants::target_waves, 0.3, 20.0, true},
+    {&DecodeConstants::split_below, 0.3, 20.0, true},
+    {&DecodeConstants::split_overhead, 0.1, 20.0, true},
+    {&DecodeConstants::split_wave, 0.0, 6.0},
+    {&DecodeConstants::group_cost, 0.0, 2.0},
+    {&DecodeConstants::leak, 0.0, 1.0},
+    {&DecodeConstants::repeat_share, 0.0, 0.5},
+};
+
+constexpr FittedField<AllReduceConstants> kAllReduce[] = {
+    {&AllReduceConstants::small_alpha, 0.5, 60.0, true},
+    {&AllReduceConstants::small_share, 0.005, 2.0, true},
+    {&AllReduceConstants::middle_alpha, 0.5, 100.0, true},
+    {&AllReduceConstants::middle_share, 0.02, 2.0, true},
+    {&AllReduceConstants::large_alpha, 1.0, 200.0, true},
+    {&AllReduceConstants::large_share, 0.1, 2.0, true},
+};
+
+constexpr FittedField<ExpertConstants> kExperts[] = {
+    {&ExpertConstants::t0, 1.0, 100.0, true},
+    {&ExpertConstants::hbm_efficiency, 0.1, 1.0},
+    {&ExpertConstants::tile_efficiency, 0.05, 1.0},
+    {&ExpertConstants::half_tile, 0.1, 200.0, true},
+    {&ExpertConstants::wave, 0.01, 20.0, true},
+    {&ExpertConstants::pass_share, 0.05, 2.0, true},
+    {&ExpertConstants::leak, 0.0, 1.0},
+    {&ExpertConstants::skew_cost, 0.0, 0.5},
+};
+
+}  // namespace
+
+std::span<const FittedField<GemmConstants>> fitted_fields(const GemmConstants& constants) {
+  const bool quantises = constants.format == "fp8" || constants.format == "fp8_block" ||
+                         constants.format == "int8" || constants.format == "nvfp4";
+  return std::span(kGemm).first(std::size(kGemm) - (quantises ? 0 : 2));
+}
+std::span<const FittedField<PrefillConstants>> fitted_fields(const PrefillConstants& /*tag*/) {
+  return kPrefill;
+}
+std::span<const FittedField<DecodeConstants>> fitted_fields(const DecodeConstants& constants) {
+  static const auto repeated = [] {
+    auto fields = std::to_array(kDecode);
+    for (auto& field : fields) {
+      field.max = field.member == &DecodeConstants::hbm_efficiency ? 0.86 : field.max;
+    }
+    return fields;
+  }();
+  if (constants.repeat_share > 0.0) {
+    return repeated;
+  }
+  return std::span(kDecode).first(std::size(kDecode) - 1);
+}
+std::span<const FittedField<AllReduceConstants>> fitted_fields(const AllReduceConstants& /*tag*/) {
+  return kAllReduce;
+}
+std::span<const FittedField<ExpertConstants>> fitted_fields(const ExpertConstants& /*tag*/) {
+  return kExperts;
+}
+
+}  // namespace gpuplan::calibrate
