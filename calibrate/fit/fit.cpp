@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "calibrate/fit/parameters.h"
 
@@ -57,7 +59,8 @@ Gpu slim(Gpu gpu) {
 }
 
 kernels::FittedDatasheet datasheet_of(const Gpu& gpu) {
-  return {gpu.sm_count,
+  return {gpu.architecture.substr(0, gpu.architecture.find(' ')),
+          gpu.sm_count,
           gpu.boost_clock.si(),
           gpu.peak(Precision::bf16).value_or(FlopsPerSecond(0.0)).si(),
           gpu.memory_bandwidth.si(),
@@ -103,6 +106,16 @@ auto grouped(const Rows& rows, KeyOf key_of) {
   return out;
 }
 
+// The three lines by their start, so that their names mean what they say.
+void in_order(AllReduceConstants& c) {
+  std::array<std::pair<double, double>, 3> lines = {
+      {{c.small_alpha, c.small_share}, {c.middle_alpha, c.middle_share}, {c.large_alpha, c.large_share}}};
+  std::sort(lines.begin(), lines.end());
+  std::tie(c.small_alpha, c.small_share) = lines[0];
+  std::tie(c.middle_alpha, c.middle_share) = lines[1];
+  std::tie(c.large_alpha, c.large_share) = lines[2];
+}
+
 // Fits one GPU's profile family by family.
 class Fitter {
  public:
@@ -119,6 +132,7 @@ class Fitter {
       const std::size_t i = entry(
           profile_.gemm, [&](const auto& c) { return c.format == format; },
           [&](auto& c) { c.format = format; });
+      profile_.gemm[i].pair_tiles = gpu_.architecture.starts_with("Blackwell");
       family("gemm " + format, rows, [i](KernelProfile& p) -> GemmConstants& { return p.gemm[i]; });
     }
   }
@@ -179,6 +193,9 @@ class Fitter {
         family(fmt::format("all_reduce {} {}", library, gpus), rows,
                [i](KernelProfile& p) -> AllReduceConstants& { return p.all_reduce[i]; });
       }
+      for (AllReduceConstants& c : profile_.all_reduce) {
+        in_order(c);
+      }
       // A few held-out rows a rank count say little: the library's errors are pooled.
       const FamilyError pooled =
           held_out_error(KernelModel(gpu_, profile_), by_library.second, options_.shares);
@@ -216,7 +233,7 @@ class Fitter {
                                            key.second ? "grouped" : "single", profile_.widest_group);
       profile_.decode[i].repeat_share = 0.0;
       family(name, rows, select);
-      if (profile_.decode[i].hbm_efficiency > kImpossibleBandwidth) {
+      if (key.second && profile_.decode[i].hbm_efficiency > kImpossibleBandwidth) {
         // More than HBM can deliver: what exceeds plain streaming came from L2.
         profile_.decode[i].repeat_share = 0.2;
         family(name + ", partly from L2", rows, select);

@@ -36,12 +36,16 @@ constexpr FittedField<GemmConstants> kGemm[] = {
 constexpr FittedField<PrefillConstants> kPrefill[] = {
     {&PrefillConstants::t0, 1.0, 40.0, true},
     {&PrefillConstants::pass_share, 0.1, 2.0, true},
+    {&PrefillConstants::kv_pass, 0.0, 2.0},
+    {&PrefillConstants::window_blocks, 0.0, 4.0},
     {&PrefillConstants::efficiency, 0.2, 1.0},
     {&PrefillConstants::large_head, 0.2, 1.5, true},
     {&PrefillConstants::block_overhead, 0.001, 3.0, true},
     {&PrefillConstants::tile_overhead, 0.01, 10.0, true},
     {&PrefillConstants::imbalance, 0.0, 1.0},
     {&PrefillConstants::hbm_efficiency, 0.1, 1.0},
+    {&PrefillConstants::droop, 0.0, 0.5},
+    {&PrefillConstants::droop_log10_flops, 10.5, 13.5},
 };
 
 // The last one is for measurements that repeat on a warm L2; bandwidth is then bounded by what reads from HBM

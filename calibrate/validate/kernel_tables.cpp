@@ -317,10 +317,7 @@ kernels::Price price(const kernels::KernelModel& model, const MeasuredKernel& ro
 }
 
 std::pair<double, double> interval80(const kernels::Price& price) {
-  // Of a normal distribution, half lies within 0.6745 sigma and 80 % within 1.2816 sigma; the tails of kernel
-  // errors are heavier, which the ratio to the median understates and the logarithmic scale partly makes
-  // good.
-  const double factor = 1.0 + price.relative_error * 1.2816 / 0.6745;
+  const double factor = 1.0 + price.spread80;
   return {price.time.si() / factor, price.time.si() * factor};
 }
 

@@ -63,7 +63,7 @@ struct KernelTableOptions {
 // a GPU that the catalogue does not know.
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options);
 
-// 80 % interval of a price: its expected (median) error widened to the normal distribution's 80 % quantile.
+// The 80 % interval that a price states: time / (1 + spread80) .. time (1 + spread80).
 std::pair<double, double> interval80(const kernels::Price& price);
 
 }  // namespace gpuplan::calibrate

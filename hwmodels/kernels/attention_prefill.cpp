@@ -1,8 +1,8 @@
 // Prefill attention as FlashAttention tiles: tiles of queries, each walking blocks of 128 keys.
 //
 //   T    = t0 + pass + max(compute, HBM)
-//   pass = bytes of Q, K, V read and written by rotary embedding and KV write / (BW share)
-//   compute = (tiles t_tile + blocks t_block) / SMs + imbalance x longest tile
+//   pass = bytes of Q, K, V that rotary embedding and KV write move / (BW share), K and V weighed by kv_pass
+//   compute = (1 + droop) ((tiles t_tile + blocks t_block) / SMs + imbalance x longest tile)
 //   t_block = 4 rows 128 d / (P_SM e) + soft-max overhead;  blocks = what the causal mask and the window
 //   leave
 //
@@ -21,7 +21,8 @@ namespace gpuplan::kernels {
 
 namespace {
 
-constexpr double kKeys = 128.0;  // keys a block
+constexpr double kKeys = 128.0;      // keys a block
+constexpr double kDroopSlope = 2.5;  // of the clock droop per decade of FLOP, as GEMMs show it
 
 // Mean number of keys that one of `q` queries sees, the last of which sits at `context`.
 double mean_keys(double q, double context, double window, bool causal) {
@@ -66,21 +67,26 @@ Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
   const double longest = std::ceil(last / (0.5 * kKeys)) * 0.5;
   const double tile_q = q / row_tiles;
   const double tile_keys =
-      keys + 0.5 * (op.causal ? std::min(tile_q, kKeys) : 0.0) + (op.window > 0 ? 0.5 * tile_q : 0.0);
-  const double blocks = tiles * std::clamp(tile_keys / kKeys, 0.5, longest);
+      keys + 0.5 * (op.causal ? std::min(tile_q, kKeys) : 0.0) + (window < context ? 0.5 * tile_q : 0.0);
+  // A sliding window is masked at both ends of a row, which costs further blocks where it cuts the row short.
+  const double window_blocks = window < context ? c.window_blocks : 0.0;
+  const double blocks = tiles * (std::clamp(tile_keys / kKeys, 0.5, longest) + window_blocks);
   const double efficiency = c.efficiency * (d > 128.0 ? c.large_head : 1.0);
   const double block_time = 4.0 * rows * kKeys * d / (peak / sms * efficiency) + c.block_overhead * 1e-6;
-  const double tile_time = c.tile_overhead * 1e-6;
-  const double compute =
-      (tiles * tile_time + blocks * block_time) / sms + c.imbalance * (tile_time + longest * block_time);
+  // Loading Q and storing O: partly a matter of how full the tile is.
+  const double tile_time = c.tile_overhead * 1e-6 * (0.4 + 0.6 * std::min(1.0, q / c.tile_rows));
+  const double droop =
+      c.droop / (1.0 + std::exp(-kDroopSlope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));
+  const double compute = (1.0 + droop) * ((tiles * tile_time + blocks * block_time) / sms +
+                                          c.imbalance * (tile_time + (longest + window_blocks) * block_time));
 
   const double kv_width = op.kv_heads * 2.0 * d;
   const double kv_bytes = sequences * kv_width * std::min(context, window + q) * bytes_per_element(op.kv);
   const double bytes = kv_bytes + sequences * q * heads * 2.0 * d * 2.0;
   const double hbm = bytes / (bandwidth * c.hbm_efficiency);
-  const double pass_bytes = sequences * q *
-                            ((heads * d + kv_width) * 2.0 + heads * d * bytes_per_element(unit) +
-                             kv_width * bytes_per_element(op.kv));
+  const double pass_bytes =
+      sequences * q *
+      (heads * d * (2.0 + bytes_per_element(unit)) + c.kv_pass * kv_width * (2.0 + bytes_per_element(op.kv)));
   const double pass = pass_bytes / (bandwidth * c.pass_share);
   const double fixed = c.t0 * 1e-6;
 

@@ -1,8 +1,9 @@
 // Passes limited by memory: T = floor + bytes / (BW x share). Norm, activation, rotary embedding with KV
 // write, residual, copy, quantise; the gather of embeddings; the sampler's passes over the logits.
 //
-// Floor and shares: asymptotes measured on A100 (GELU 77 %, layer norm 56 %, softmax 47 % of bandwidth) and
-// the in-graph gap between kernels. Tensors of a decode step are small: the floor is what counts there.
+// No table measures these in a CUDA graph, so their price is assumed: shares lie between what two A100
+// sources show for torch's and an engine's kernels (profile.h), and the floor is that of a small kernel with
+// the gap before it. Tensors of a decode step are small: there the floor is all that counts.
 #include <fmt/format.h>
 
 #include "hwmodels/kernels/kernel_model.h"

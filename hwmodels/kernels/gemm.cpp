@@ -1,9 +1,10 @@
 // Dense GEMM D[m,n] = A[m,k] B[k,n]: the best of a few tile shapes and K splits.
 //
-//   T       = t0 + q(A) + max + leak (sum - max) of {(1 + droop) compute, HBM, L2} + split-K reduction
+//   T       = t0 + q(A) + overlap{(1 + droop) compute, HBM, L2} + split-K reduction
+//   overlap = longest + leak x (squares of the others) / longest
 //   compute = W (steps t_step + t_wave),  W between tiles splits / SMs and its ceiling (wave quantisation)
 //   t_step  = max(2 bm bn 64 / (P_SM e) + c 64 (bm + bn) bytes / (128 B/clk), shortest step)
-//   HBM     = (A + B + D bytes) / (BW e min(1, ramp busy SMs / SMs))
+//   HBM     = s + ramp s / (s + ramp), s = (A + B + D bytes) / (BW e);  over min(1, sm_ramp busy SMs / SMs)
 //   L2      = tiles (bm A + bn B) k bytes / (SMs x B/clk x clock)
 //
 // Small m (decode) is the HBM term: streaming the weights. The droop is the clock that a GPU loses under long
@@ -26,7 +27,8 @@ namespace {
 struct Tile {
   double m, n;
 };
-constexpr std::array<Tile, 10> kTiles = {{{16, 64},
+// The last one is a pair of SMs' (Blackwell).
+constexpr std::array<Tile, 11> kTiles = {{{16, 64},
                                           {16, 128},
                                           {32, 64},
                                           {32, 128},
@@ -35,7 +37,8 @@ constexpr std::array<Tile, 10> kTiles = {{{16, 64},
                                           {64, 256},
                                           {128, 128},
                                           {128, 256},
-                                          {256, 128}}};
+                                          {256, 128},
+                                          {256, 256}}};
 constexpr std::array<double, 6> kSplits = {1, 2, 3, 4, 8, 16};
 constexpr double kStepDepth = 64.0;
 
@@ -92,7 +95,7 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const double shortest_step = c.step * 1e-6, wave_overhead = c.wave_overhead * 1e-6;
 
   Candidate best;
-  for (const Tile& tile : kTiles) {
+  for (const Tile& tile : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : 1))) {
     const double tiles = std::ceil(m / tile.m) * std::ceil(n / tile.n);
     const double operands =
         c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock);

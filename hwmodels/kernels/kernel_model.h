@@ -55,8 +55,6 @@ class KernelModel {
   [[nodiscard]] const PrefillConstants& prefill_constants(std::string_view format) const;
   [[nodiscard]] const DecodeConstants& decode_constants(std::string_view format, bool grouped) const;
   [[nodiscard]] const ExpertConstants& expert_constants(std::string_view format) const;
-  // Whether the profile was fitted on this GPU, with no field of its datasheet overridden.
-  [[nodiscard]] bool on_own_gpu() const { return own_gpu_; }
   // Provenance, expected error and range of `price`. `own_constants`: fitted for this very family and format.
   void set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside) const;
   void explain_standing(const Price& price, const FamilyError& error, Explanation& why) const;
@@ -64,6 +62,7 @@ class KernelModel {
   Gpu gpu_;
   KernelProfile profile_;
   bool own_gpu_ = false;
+  bool same_architecture_ = false;  // as the GPU the profile was fitted on
 };
 
 }  // namespace gpuplan::kernels
