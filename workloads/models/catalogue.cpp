@@ -1,0 +1,81 @@
+// The model catalogue: one file a model, found by name or alias.
+#include <algorithm>
+#include <filesystem>
+
+#include "hwmodels/json/problem.h"
+#include "workloads/models/model_entry.h"
+
+namespace gpuplan {
+
+namespace {
+
+std::vector<std::string> json_files(const std::string& directory) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".json") {
+      out.push_back(it->path().string());
+    }
+  }
+  if (error) {
+    throw InputError(
+        Problem{directory, error.message(), "the models' data folder (is GPUPLAN_DATA right?)", ""});
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string_view without_organisation(std::string_view name) {
+  const std::size_t slash = name.rfind('/');
+  return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+}  // namespace
+
+ModelCatalogue ModelCatalogue::load(const std::string& data_dir) {
+  ModelCatalogue out;
+  std::vector<Problem> problems;
+  for (const std::string& file : json_files(data_dir + "/workloads/models/data")) {
+    json::Value root = json::parse_file(file);
+    Model model;
+    const std::size_t before = problems.size();
+    models::read_entry(root, file + ": $", model, problems);
+    model.raw = std::move(root);
+    if (problems.size() == before) {
+      models::check_shapes(model, file + ": $", problems);
+    }
+    const std::size_t index = out.models_.size();
+    std::vector<std::string> names = model.aliases;
+    names.insert(names.begin(), model.name);
+    for (const std::string& name : names) {
+      const auto [at, fresh] = out.by_name_.emplace(plain_name(name), index);
+      if (!fresh && at->second != index) {
+        problems.push_back({file + ": $.aliases",
+                            "\"" + name + "\", a name of " + out.models_[at->second].name,
+                            "a name of its own", ""});
+      }
+    }
+    out.models_.push_back(std::move(model));
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  return out;
+}
+
+const Model* ModelCatalogue::model(std::string_view name) const {
+  const auto found = by_name_.find(plain_name(without_organisation(name)));
+  return found == by_name_.end() ? nullptr : &models_[found->second];
+}
+
+std::vector<std::string> ModelCatalogue::names() const {
+  std::vector<std::string> out;
+  out.reserve(models_.size());
+  for (const Model& model : models_) {
+    out.push_back(model.name);
+  }
+  return out;
+}
+
+}  // namespace gpuplan

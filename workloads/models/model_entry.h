@@ -1,0 +1,19 @@
+// A model file, as the catalogue and inline overrides read it. Not for other floors.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hwmodels/json/problem.h"
+#include "workloads/models/model.h"
+
+namespace gpuplan::models {
+
+// Fills `model` from a file's object; a field that is absent keeps its value. Appends problems below `path`.
+void read_entry(const json::Value& root, const std::string& path, Model& model,
+                std::vector<Problem>& problems);
+
+// What no single field shows: shapes that must fit each other.
+void check_shapes(const Model& model, const std::string& path, std::vector<Problem>& problems);
+
+}  // namespace gpuplan::models

@@ -1,0 +1,7 @@
+#include "workloads/models/parameters.h"
+
+namespace gpuplan {
+
+ParameterCount count_parameters(const Model& model) { return count_decoder(model); }
+
+}  // namespace gpuplan
