@@ -79,7 +79,7 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   price.limiter = price.fixed > price.link ? Limiter::latency : Limiter::link_bandwidth;
   price.fraction_of_peak = bus_bytes / link / price.time.si();
   const bool own_constants = linked && c.gpus == op.gpus && (c.library == "custom") == op.custom_kernel;
-  set_standing(price, c.error, own_constants, s > 1.1e9);
+  set_standing(price, c.error, own_constants, (linked && c.gpus != op.gpus) || s > 1.1e9);
   if (!linked) {
     price.provenance = Provenance::assumed;
     price.relative_error = std::max(price.relative_error, 0.5);

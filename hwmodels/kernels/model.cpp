@@ -188,7 +188,7 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
   price.provenance = measured                                  ? Provenance::measured
                      : error.rows > 0 && !profile_.gpu.empty() ? Provenance::physics
                                                                : Provenance::assumed;
-  price.outside_measured_range = outside || !measured;
+  price.outside_measured_range = outside;
   price.relative_error = error.median;
   price.spread80 = error.q80;
   if (!measured) {

@@ -31,7 +31,7 @@ struct Price {
   Provenance provenance = Provenance::physics;
   double relative_error = 0.2;          // expected absolute relative error (median of validation)
   double spread80 = 0.4;                // 80 % of measurements lie within time / (1 + s) .. time (1 + s)
-  bool outside_measured_range = false;  // extrapolated
+  bool outside_measured_range = false;  // a shape beyond those the constants were fitted to
 };
 
 // The arithmetic behind a price, filled only on request (pricing in hot loops allocates nothing).
