@@ -217,12 +217,18 @@ class Fitter {
   }
 
   void decode_kernels(const Rows& all) {
-    const auto key_of = [&](const MeasuredKernel& row) {
+    const auto key_of = [](const MeasuredKernel& row) {
       const AttentionDecode& op = std::get<AttentionDecode>(row.operation);
-      const bool is_grouped = op.heads > op.kv_heads && op.heads <= profile_.widest_group * op.kv_heads;
-      return std::pair<std::string, bool>(attention_format(row.dtype), is_grouped);
+      return std::pair<std::string, bool>(attention_format(row.dtype), op.heads > op.kv_heads);
     };
-    for (const auto& [key, rows] : grouped(all, key_of)) {
+    // Groups wider than the grouped kernel takes are priced with the single one's constants, but not fitted:
+    // they are rare in models, and would bend what one-to-one heads need.
+    Rows fitted;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(fitted), [&](const MeasuredKernel* row) {
+      const AttentionDecode& op = std::get<AttentionDecode>(row->operation);
+      return op.heads <= profile_.widest_group * op.kv_heads;
+    });
+    for (const auto& [key, rows] : grouped(fitted, key_of)) {
       const auto matches = [&key](const auto& c) { return c.format == key.first && c.grouped == key.second; };
       const std::size_t i = entry(profile_.decode, matches, [&key](auto& c) {
         c.format = key.first;

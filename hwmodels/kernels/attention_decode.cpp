@@ -83,7 +83,7 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
                   : hbm >= l2                                 ? Limiter::hbm_bandwidth
                                                               : Limiter::l2_bandwidth;
   price.fraction_of_peak = price.limiter == Limiter::compute ? flops / peak / time : bytes / bandwidth / time;
-  set_standing(price, c.error, c.format == format && c.grouped == grouped,
+  set_standing(price, c.error, c.format == format && c.grouped == grouped && (grouped || group <= 1.0),
                latent || op.batch > 2048 || op.context > 131072.0);
   if (why != nullptr) {
     why->add(fmt::format("{} sequences x {:.0f} tokens x {:.0f} elements x {:.2g} B = {:.4g} B of KV cache",

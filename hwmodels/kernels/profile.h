@@ -42,7 +42,7 @@ struct GemmConstants {
   double hbm_efficiency = 0.85;
   double stream_ramp = 1.0;        // us that a long stream from HBM takes to start and drain
   double sm_ramp = 2.0;            // SMs beyond 1/ramp of all saturate HBM
-  double l2_bytes_per_clock = 38;  // per SM
+  double l2_bytes_per_clock = 38;  // per SM; fits may exceed the hardware's 36 to 64: clusters share reads
   double mma_efficiency = 0.92;    // of peak in the inner loop of a very large tile
   double operand_cost = 0.3;    // share of shared-memory read time (128 B per clock) that MMA does not hide
   double step = 0.05;           // us, shortest 64-deep step of the inner loop
