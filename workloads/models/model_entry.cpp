@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hwmodels/json/describe.h"
+#include "workloads/models/shape.h"
 
 namespace gpuplan {
 
@@ -123,6 +124,44 @@ void describe(V& v, Model& m) {
 
 namespace models {
 
+namespace {
+
+struct DecoderPart {
+  Model& model;
+  std::int64_t tokens = 0;
+};
+
+template <class V>
+void describe(V& v, DecoderPart& part) {
+  describe_decoder(v, part.model);
+  v.field("tokens", part.tokens, "tokens of one input", kTokens);
+}
+
+}  // namespace
+
+bool read_decoder_part(const json::Value& shape, const std::string& path, Model& model, std::int64_t& tokens,
+                       std::vector<Problem>& problems) {
+  model.kind = ModelKind::policy;  // no field is required; what a stack needs is checked below
+  DecoderPart part{model};
+  if (!read_shape(shape, path, part, problems)) {
+    return false;
+  }
+  tokens = part.tokens;
+  const std::pair<const char*, int> needed[] = {{"layers", model.layers},     {"hidden", model.hidden},
+                                                {"ffn", model.ffn},           {"heads", model.heads},
+                                                {"kv_heads", model.kv_heads}, {"head_dim", model.head_dim}};
+  const std::size_t before = problems.size();
+  for (const auto& [name, value] : needed) {
+    if (value <= 0) {
+      problems.push_back({path + "." + name, std::to_string(value), "a whole number >= 1", ""});
+    }
+  }
+  if (model.mla || model.moe) {
+    problems.push_back({path + (model.mla ? ".mla" : ".moe"), "a part of its own", "a dense decoder", ""});
+  }
+  return problems.size() == before;
+}
+
 void read_entry(const json::Value& root, const std::string& path, Model& model,
                 std::vector<Problem>& problems) {
   // The kind decides which fields must be there.
@@ -139,6 +178,18 @@ void read_entry(const json::Value& root, const std::string& path, Model& model,
 
 void check_shapes(const Model& m, const std::string& path, std::vector<Problem>& problems) {
   if (m.kind != ModelKind::decoder) {
+    if (m.raw.is_null()) {
+      return;
+    }
+    std::vector<NetworkLayer> layers;
+    const json::Value* shape = m.raw.find("shape");
+    if (shape == nullptr || !shape->is_object()) {
+      problems.push_back(
+          {path + ".shape", shape == nullptr ? "nothing" : json::excerpt(*shape), "an object", ""});
+    } else {
+      Layers unrolled(layers);
+      unroll_any(*shape, path + ".shape", unrolled, problems);
+    }
     return;
   }
   const auto number = [](std::int64_t n) { return std::to_string(n); };

@@ -13,6 +13,11 @@ namespace gpuplan::models {
 void read_entry(const json::Value& root, const std::string& path, Model& model,
                 std::vector<Problem>& problems);
 
+// A dense decoder as a part of a larger network: the decoder's fields and "tokens", its length. Without a
+// vocabulary it has no embedding. False where problems were found.
+bool read_decoder_part(const json::Value& shape, const std::string& path, Model& model, std::int64_t& tokens,
+                       std::vector<Problem>& problems);
+
 // What no single field shows: shapes that must fit each other.
 void check_shapes(const Model& model, const std::string& path, std::vector<Problem>& problems);
 

@@ -2,6 +2,8 @@
 
 namespace gpuplan {
 
-ParameterCount count_parameters(const Model& model) { return count_decoder(model); }
+ParameterCount count_parameters(const Model& model) {
+  return model.kind == ModelKind::decoder ? count_decoder(model) : count_layers(model);
+}
 
 }  // namespace gpuplan

@@ -6,5 +6,7 @@
 namespace gpuplan {
 
 ParameterCount count_decoder(const Model& model);
+// The layers of any other network, summed. Throws InputError where its shape cannot be read.
+ParameterCount count_layers(const Model& model);
 
 }  // namespace gpuplan
