@@ -176,6 +176,8 @@ void read_entry(const json::Value& root, const std::string& path, Model& model,
   json::read(root, path, model, problems);
 }
 
+json::Value to_entry(const Model& model) { return json::write(model); }
+
 void check_shapes(const Model& m, const std::string& path, std::vector<Problem>& problems) {
   if (m.kind != ModelKind::decoder) {
     if (m.raw.is_null()) {

@@ -13,6 +13,9 @@ namespace gpuplan::models {
 void read_entry(const json::Value& root, const std::string& path, Model& model,
                 std::vector<Problem>& problems);
 
+// The model as a file of the catalogue has it.
+json::Value to_entry(const Model& model);
+
 // A dense decoder as a part of a larger network: the decoder's fields and "tokens", its length. Without a
 // vocabulary it has no embedding. False where problems were found.
 bool read_decoder_part(const json::Value& shape, const std::string& path, Model& model, std::int64_t& tokens,
