@@ -26,11 +26,6 @@ std::vector<std::string> json_files(const std::string& directory) {
   return out;
 }
 
-std::string_view without_organisation(std::string_view name) {
-  const std::size_t slash = name.rfind('/');
-  return slash == std::string_view::npos ? name : name.substr(slash + 1);
-}
-
 }  // namespace
 
 ModelCatalogue ModelCatalogue::load(const std::string& data_dir) {
@@ -65,8 +60,15 @@ ModelCatalogue ModelCatalogue::load(const std::string& data_dir) {
 }
 
 const Model* ModelCatalogue::model(std::string_view name) const {
-  const auto found = by_name_.find(plain_name(without_organisation(name)));
-  return found == by_name_.end() ? nullptr : &models_[found->second];
+  // As it stands ("ViT-S/16"), without an organisation, without a path.
+  const std::size_t first = name.find('/');
+  for (const std::size_t from : {std::size_t{0}, first + 1, name.rfind('/') + 1}) {
+    const auto found = by_name_.find(plain_name(name.substr(from)));
+    if (found != by_name_.end()) {
+      return &models_[found->second];
+    }
+  }
+  return nullptr;
 }
 
 std::vector<std::string> ModelCatalogue::names() const {

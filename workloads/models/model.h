@@ -133,7 +133,8 @@ class ModelCatalogue {
 Model model_from_hf_config(const json::Value& config, const std::string& origin);
 
 // A catalogue model with fields overridden inline (JSON names of a model file; nested objects merge).
-// "base" is ignored (the caller has looked it up). The shapes are checked anew; throws InputError whose
+// "base" is ignored (the caller has looked it up); "mla" and "moe" can be null, which takes them away;
+// published counts are dropped, for they are the base's. The shapes are checked anew; throws InputError whose
 // problems carry `path`.
 Model with_overrides(const Model& base, const json::Value& overrides, const std::string& path);
 

@@ -224,37 +224,41 @@ void check_shapes(const Model& m, const std::string& path, std::vector<Problem>&
 }  // namespace models
 
 Model with_overrides(const Model& base, const json::Value& overrides, const std::string& path) {
-  std::vector<Problem> problems;
   if (!overrides.is_object()) {
     throw InputError(Problem{path, json::excerpt(overrides), "an object of overridden fields", ""});
   }
   json::Value patch = overrides;
   std::erase_if(patch.object(), [](const json::Member& member) { return member.first == "base"; });
-  json::Value merged = base.raw.is_object() ? base.raw : json::Value(json::Object{});
-  json::merge(merged, patch);
   Model model = base;
-  // A removed block is gone; a model without a file of its own is described by its fields alone.
+  if (!patch.object().empty()) {  // what was published is about the base
+    model.published.reset();
+    model.published_active.reset();
+  }
+  std::vector<Problem> problems;
   for (const json::Member& member : patch.object()) {
-    if (member.second.is_null()) {
-      if (member.first == "mla") {
-        model.mla.reset();
-      } else if (member.first == "moe") {
-        model.moe.reset();
-      } else {
-        problems.push_back(
-            {path + "." + member.first, "null", "a value (only mla and moe can be removed)", ""});
-      }
+    if (!member.second.is_null()) {
+      continue;
+    }
+    if (member.first == "mla") {
+      model.mla.reset();
+    } else if (member.first == "moe") {
+      model.moe.reset();
+    } else {
+      problems.push_back(
+          {path + "." + member.first, "null", "a value (only mla and moe can be taken away)", ""});
     }
   }
   std::erase_if(patch.object(), [](const json::Member& member) { return member.second.is_null(); });
-  // Required fields are there already: lay the patch over the whole file.
-  json::Value whole = json::write(model);
-  if (const json::Value* shape = merged.find("shape")) {
-    whole["shape"] = *shape;
+  // The patch over the whole entry, so that required fields are there and nested objects merge.
+  json::Value whole = models::to_entry(model);
+  for (const char* unread : {"shape", "note"}) {
+    if (const json::Value* kept = base.raw.find(unread)) {
+      whole[unread] = *kept;
+    }
   }
   json::merge(whole, patch);
   models::read_entry(whole, path, model, problems);
-  model.raw = std::move(merged);
+  model.raw = std::move(whole);
   if (problems.empty()) {
     models::check_shapes(model, path, problems);
   }
