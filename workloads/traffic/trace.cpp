@@ -12,16 +12,6 @@ namespace gpuplan {
 
 namespace {
 
-std::string plain_name(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c != ' ' && c != '_' && c != '-') {
-      out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-  }
-  return out;
-}
-
 class Trace final : public TraceReader {
  public:
   Trace(std::unique_ptr<std::istream> in, const std::string& name) : in_(std::move(in)), lines_(*in_, name) {

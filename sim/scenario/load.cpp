@@ -1,0 +1,99 @@
+// Reading a scenario file and applying --set.
+#include <cctype>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include "sim/scenario/serving_scenario.h"
+
+namespace gpuplan::sim {
+
+namespace {
+
+[[noreturn]] void bad_set(const std::string& assignment, const std::string& found) {
+  throw InputError(Problem{"--set " + assignment.substr(0, 80), found, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
+}
+
+}  // namespace
+
+void set_path(json::Value& document, const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    bad_set(assignment, equals == 0 ? "no path" : "no '='");
+  }
+  const std::string path = assignment.substr(0, equals);
+  const std::string text = assignment.substr(equals + 1);
+
+  json::Value* at = &document;
+  std::size_t i = path.rfind("$.", 0) == 0 ? 2 : 0;
+  while (i < path.size()) {
+    if (path[i] == '[') {
+      const std::size_t close = path.find(']', i);
+      std::size_t index = 0;
+      if (close == std::string::npos ||
+          std::from_chars(path.data() + i + 1, path.data() + close, index).ptr != path.data() + close) {
+        bad_set(assignment, "a malformed index");
+      }
+      if (!at->is_array() || index >= at->array().size()) {
+        bad_set(assignment, "an index outside the array");
+      }
+      at = &at->array()[index];
+      i = close + 1;
+    } else {
+      i += path[i] == '.' ? 1 : 0;
+      const std::size_t end = path.find_first_of(".[", i);
+      const std::string key = path.substr(i, end == std::string::npos ? end : end - i);
+      if (key.empty()) {
+        bad_set(assignment, "an empty field name");
+      }
+      if (!at->is_object()) {
+        *at = json::Value(json::Object{});  // "gpu": "X" becomes an object when a field of it is set
+      }
+      at = &(*at)[key];
+      i = end == std::string::npos ? path.size() : end;
+    }
+  }
+  try {
+    *at = json::parse(text, "--set");
+  } catch (const InputError&) {
+    *at = json::Value(text);  // a bare word is a string
+  }
+}
+
+ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides) {
+  ScenarioFile file;
+  file.name = path == "-" ? "standard input" : path;
+  constexpr std::size_t limit = 16u << 20u;
+  if (path == "-") {
+    std::string text;
+    std::string chunk(1u << 16u, '\0');
+    while (std::cin.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || std::cin.gcount() > 0) {
+      text.append(chunk, 0, static_cast<std::size_t>(std::cin.gcount()));
+      if (text.size() > limit) {
+        throw InputError(Problem{file.name, "more than 16 MiB", "a scenario", ""});
+      }
+    }
+    file.document = json::parse(text, file.name);
+    file.base_dir = ".";
+  } else {
+    file.document = json::parse_file(path, limit);
+    file.base_dir = std::filesystem::path(path).parent_path().string();
+    file.base_dir = file.base_dir.empty() ? "." : file.base_dir;
+  }
+  if (!file.document.is_object()) {
+    throw InputError(Problem{file.name + ": $", json::excerpt(file.document), "a scenario object", ""});
+  }
+  for (const std::string& assignment : overrides) {
+    set_path(file.document, assignment);
+  }
+  const json::Value* kind = file.document.find("kind");
+  if (kind == nullptr || !kind->is_string()) {
+    throw InputError(Problem{file.name + ": $.kind", kind == nullptr ? "nothing" : json::excerpt(*kind),
+                             "a kind of scenario: \"serving\"", ""});
+  }
+  file.kind = kind->string();
+  return file;
+}
+
+}  // namespace gpuplan::sim

@@ -1,0 +1,59 @@
+// A serving scenario with every name resolved and every default filled: what the simulation runs on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hwmodels/catalogue/catalogue.h"
+#include "sim/scenario/serving_spec.h"
+#include "sim/serving/engine_profile.h"
+#include "workloads/lowering/iteration.h"
+#include "workloads/memory/serving_memory.h"
+#include "workloads/models/model.h"
+
+namespace gpuplan::sim {
+
+// Catalogues and data root, loaded once.
+struct Library {
+  std::string data_dir;
+  Catalogue hardware;
+  ModelCatalogue models;
+  static Library load(const std::string& data_dir);
+};
+
+struct ServingScenario {
+  ServingSpec spec;  // resolved: optional engine fields hold the values used
+  std::string base_dir;  // directory of the scenario file, for relative paths in it
+  Gpu gpu;
+  Node node;
+  Model model;
+  Deployment deployment;
+  int replicas = 1;
+  EngineProfile profile;
+  std::vector<std::string> notes;  // what a reader must know of how it was resolved
+
+  [[nodiscard]] ServingMemorySpec memory_spec() const;
+  [[nodiscard]] int gpus_used() const { return replicas * deployment.tensor_parallel; }
+};
+
+// Validates and resolves. Throws InputError with all problems of the document at once.
+ServingScenario resolve_serving(const json::Value& document, const std::string& name, const std::string& base_dir,
+                                const Library& library);
+
+// A scenario file, or "-" for standard input. `overrides` are PATH=VALUE texts (--set), applied in order.
+struct ScenarioFile {
+  json::Value document;
+  std::string name;      // for messages
+  std::string base_dir;  // of relative paths
+  std::string kind;
+};
+ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides);
+
+// Applies "traffic.rate=10", "engine.policy=priority", "traffic.stages[0].rate=3": the value is JSON where it
+// parses as JSON, else a string. Missing objects are created; InputError for a malformed path.
+void set_path(json::Value& document, const std::string& assignment);
+
+// JSON Schema of scenarios.
+json::Value serving_schema();
+
+}  // namespace gpuplan::sim

@@ -1,0 +1,58 @@
+// Commands of the gpuplan command line. To add one, write its file and add its line in commands.cpp.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gpuplan::cli {
+
+// Exit codes (the contract): 0 done, 1 a check failed (validate --fail-above), 2 wrong usage, 3 bad input,
+// 4 the model does not fit.
+enum ExitCode { kDone = 0, kCheckFailed = 1, kUsage = 2, kBadInput = 3, kDoesNotFit = 4 };
+
+// Wrong usage: what was typed cannot be understood.
+struct UsageError {
+  std::string message;
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view arguments;  // "SCENARIO.json"
+  std::string_view summary;    // one line
+  int (*run)(const std::vector<std::string>& arguments);
+  std::vector<std::string> (*options)();  // long options, for completion
+};
+std::span<const Command> commands();
+std::vector<std::string> command_names();
+
+int run_command(const std::vector<std::string>& arguments);
+int catalog_command(const std::vector<std::string>& arguments);
+int schema_command(const std::vector<std::string>& arguments);
+int explain_command(const std::vector<std::string>& arguments);
+int validate_command(const std::vector<std::string>& arguments);
+int completion_command(const std::vector<std::string>& arguments);
+std::vector<std::string> run_options();
+std::vector<std::string> catalog_options();
+std::vector<std::string> schema_options();
+std::vector<std::string> explain_options();
+std::vector<std::string> validate_options();
+std::vector<std::string> completion_options();
+
+// Parses `arguments` by `described`; positional ones go to `positional_name`. Prints help and returns false
+// for --help. UsageError, with the nearest option, where something is unknown or malformed.
+bool parse_options(const std::vector<std::string>& arguments, const Command& command,
+                   const boost::program_options::options_description& described, const char* positional_name,
+                   boost::program_options::variables_map& out);
+const Command& command_named(std::string_view name);
+std::vector<std::string> long_options(const boost::program_options::options_description& described);
+
+// Runs the command line; prints problems; returns the exit code.
+int main_of(int argc, char** argv);
+
+// Writes to standard output; a full disk or a closed pipe raises InputError naming it.
+void print(std::string_view text);
+
+}  // namespace gpuplan::cli

@@ -1,0 +1,83 @@
+// gpuplan run: simulate a scenario and report, as text or as the one JSON object of the contract.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include "sim/report/serving_report.h"
+#include "sim/report/trace_writer.h"
+#include "sim/serving/simulation.h"
+#include "ui/cli/command.h"
+#include "ui/cli/scenario_options.h"
+#include "ui/cli/serving_text.h"
+#include "ui/cli/terminal.h"
+
+namespace gpuplan::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+po::options_description described() {
+  po::options_description options("options");
+  auto add = options.add_options();
+  add("json", "print one JSON object instead of text");
+  add_scenario_options(options);
+  add("trace", po::value<std::string>(), "FILE: write the timeline as Chrome trace JSON (opens in Perfetto)");
+  add("quiet", "no progress, no timing on standard error");
+  add("help", "this text");
+  return options;
+}
+
+int run_serving(const sim::ScenarioFile& file, const po::variables_map& options) {
+  const auto started = std::chrono::steady_clock::now();
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::ServingScenario scenario = sim::resolve_serving(file.document, file.name, file.base_dir, library);
+  const bool as_json = options.count("json") > 0;
+  if (const std::optional<sim::DoesNotFit> misfit = sim::check_fit(scenario, library)) {
+    print(as_json ? json::dump(misfit_json(scenario, *misfit), 2) + "\n" : misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+
+  std::unique_ptr<sim::ChromeTraceWriter> timeline;
+  if (options.count("trace") > 0) {
+    timeline = std::make_unique<sim::ChromeTraceWriter>(options["trace"].as<std::string>(), scenario.replicas, scenario.spec.name);
+  }
+  const bool quiet = options.count("quiet") > 0;
+  sim::ServingOutcome outcome;
+  {
+    ProgressBar progress;
+    outcome = sim::simulate_serving(scenario, library.data_dir, timeline.get(),
+                                    quiet ? sim::Progress{} : [&](double fraction) { progress.show(fraction); });
+  }
+  if (timeline) {
+    timeline->close();
+  }
+  const sim::Result result = sim::report_serving(scenario, outcome, library);
+  print(as_json ? json::dump(result.to_json(), 2) + "\n" : serving_text(scenario, outcome, result));
+  if (!quiet) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    std::cerr << fmt::format("simulated {} of {} requests in {:.2f} s\n", si(outcome.end.si(), "s"), outcome.arrived, seconds);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+std::vector<std::string> run_options() { return long_options(described()); }
+
+int run_command(const std::vector<std::string>& arguments) {
+  po::variables_map options;
+  if (!parse_options(arguments, command_named("run"), described(), "scenario", options)) {
+    return kDone;
+  }
+  const auto paths = options.count("scenario") > 0 ? options["scenario"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  if (paths.size() != 1) {
+    throw UsageError{fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};
+  }
+  const sim::ScenarioFile file = serving_file(options, paths[0]);
+  return run_serving(file, options);
+}
+
+}  // namespace gpuplan::cli

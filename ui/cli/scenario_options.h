@@ -1,0 +1,15 @@
+// Options of every command that reads a scenario: --set and --seed.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <string>
+
+#include "sim/scenario/serving_scenario.h"
+
+namespace gpuplan::cli {
+
+void add_scenario_options(boost::program_options::options_description& options);
+// The file with the options applied; InputError where its kind is not serving.
+sim::ScenarioFile serving_file(const boost::program_options::variables_map& options, const std::string& path);
+
+}  // namespace gpuplan::cli

@@ -1,0 +1,32 @@
+// gpuplan schema: JSON Schema of scenario files, generated from the very description the loader reads by.
+#include "sim/scenario/serving_scenario.h"
+#include "ui/cli/command.h"
+
+namespace gpuplan::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+po::options_description described() {
+  po::options_description options("options");
+  options.add_options()("help", "this text");
+  return options;
+}
+}  // namespace
+
+std::vector<std::string> schema_options() { return long_options(described()); }
+
+int schema_command(const std::vector<std::string>& arguments) {
+  po::variables_map options;
+  if (!parse_options(arguments, command_named("schema"), described(), "kind", options)) {
+    return kDone;
+  }
+  const auto kinds = options.count("kind") > 0 ? options["kind"].as<std::vector<std::string>>() : std::vector<std::string>{"serving"};
+  if (kinds.size() != 1 || kinds[0] != "serving") {
+    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving"};
+  }
+  print(json::dump(sim::serving_schema(), 2) + "\n");
+  return kDone;
+}
+
+}  // namespace gpuplan::cli

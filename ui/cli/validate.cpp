@@ -1,0 +1,138 @@
+// gpuplan validate: predictions against measured tables, by group, with what was left out and why.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "calibrate/validate/kernel_tables.h"
+#include "calibrate/validate/serving_rows.h"
+#include "ui/cli/command.h"
+#include "ui/cli/terminal.h"
+
+namespace gpuplan::cli {
+
+namespace po = boost::program_options;
+
+namespace {
+
+po::options_description described() {
+  po::options_description options("options");
+  auto add = options.add_options();
+  add("json", "print one JSON object instead of text");
+  add("gpu", po::value<std::string>()->default_value(""), "NAME: GPU of a kernel table (default: the folder it lies in)");
+  add("op", po::value<std::string>()->default_value(""), "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
+  add("where", po::value<std::vector<std::string>>()->composing(), "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated)");
+  add("group-by", po::value<std::string>()->default_value(""), "FIELD,FIELD: what makes a group (default: gpu, op or framework, dtype or metric)");
+  add("worst", po::value<std::size_t>()->default_value(10), "N: worst rows to show");
+  add("fail-above", po::value<std::vector<std::string>>()->composing(), "FIGURE=VALUE: exit 1 when an overall figure (median, mean, p90, bias) is above, as a fraction");
+  add("jobs", po::value<int>()->default_value(2), "N: worker processes for simulations");
+  add("help", "this text");
+  return options;
+}
+
+std::vector<std::pair<std::string, std::string>> pairs_of(const po::variables_map& options, const char* name) {
+  std::vector<std::pair<std::string, std::string>> out;
+  if (options.count(name) > 0) {
+    for (const std::string& text : options[name].as<std::vector<std::string>>()) {
+      const std::size_t equals = text.find('=');
+      if (equals == std::string::npos || equals == 0) {
+        throw UsageError{fmt::format("validate --{}: '{}' is not NAME=VALUE", name, text)};
+      }
+      out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    out.push_back(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return out;
+}
+
+double figure_of(const calibrate::ErrorStatistics& errors, const std::string& name) {
+  if (name == "median") {
+    return errors.median;
+  }
+  if (name == "mean") {
+    return errors.mean;
+  }
+  if (name == "p90") {
+    return errors.p90;
+  }
+  if (name == "max") {
+    return errors.max;
+  }
+  if (name == "bias") {
+    return std::abs(errors.bias);
+  }
+  throw UsageError{fmt::format("validate --fail-above: unknown figure '{}'; figures: median, mean, p90, max, bias", name)};
+}
+
+}  // namespace
+
+std::vector<std::string> validate_options() { return long_options(described()); }
+
+int validate_command(const std::vector<std::string>& arguments) {
+  po::variables_map options;
+  if (!parse_options(arguments, command_named("validate"), described(), "files", options)) {
+    return kDone;
+  }
+  const auto files = options.count("files") > 0 ? options["files"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  if (files.empty()) {
+    throw UsageError{"validate takes measured tables: kernel CSV(.gz) or serving CSV files"};
+  }
+  const auto where = pairs_of(options, "where");
+  const auto limits = pairs_of(options, "fail-above");
+  const sim::Library library = sim::Library::load(data_root());
+  const std::string op = options["op"].as<std::string>();
+
+  calibrate::ValidationRows rows;
+  bool serving = false;
+  for (const std::string& file : files) {
+    if (calibrate::is_serving_table(file)) {
+      serving = true;
+      rows.append(calibrate::validate_serving_table(file, {.library = &library, .jobs = options["jobs"].as<int>(), .where = where}));
+      continue;
+    }
+    if (!calibrate::is_kernel_table(file)) {
+      json::read_file(file, std::size_t{1} << 30);  // says when it cannot be read at all
+      throw InputError(Problem{file, "no table that validation knows", "the columns of a kernel table or of a serving table", ""});
+    }
+    calibrate::ValidationRows table = calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(), .catalogue = &library.hardware, .data_dir = library.data_dir});
+    std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
+      const auto holds = [&](const std::string& field, const std::string& value) {
+        const auto found = row.key.find(field);
+        return found != row.key.end() && found->second == value;
+      };
+      return (!op.empty() && !holds("op", op)) || !std::all_of(where.begin(), where.end(), [&](const auto& w) { return holds(w.first, w.second); });
+    });
+    rows.append(std::move(table));
+  }
+
+  calibrate::SummaryOptions summary_options;
+  summary_options.worst = options["worst"].as<std::size_t>();
+  summary_options.group_by = split(options["group-by"].as<std::string>());
+  if (summary_options.group_by.empty() && serving) {
+    summary_options.group_by = {"gpu", "framework", "metric"};
+  }
+  const calibrate::ErrorSummary summary = calibrate::summarise(rows, summary_options);
+  print(options.count("json") > 0 ? json::dump(calibrate::to_json(summary), 2) + "\n" : calibrate::to_text(summary, serving ? "SI" : "s"));
+  for (const auto& [name, limit] : limits) {
+    char* end = nullptr;
+    const double most = std::strtod(limit.c_str(), &end);
+    if (limit.empty() || *end != '\0') {
+      throw UsageError{fmt::format("validate --fail-above: '{}' is no number", limit)};
+    }
+    if (summary.overall.count == 0 || figure_of(summary.overall, name) > most) {
+      return kCheckFailed;
+    }
+  }
+  return kDone;
+}
+
+}  // namespace gpuplan::cli
