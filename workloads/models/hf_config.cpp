@@ -349,7 +349,8 @@ Model model_from_hf_config(const json::Value& config, const std::string& origin)
   model.kind = ModelKind::decoder;
   model.family = type.empty() ? "decoder" : type;
   model.name = models::model_name(config, model.family);
-  model.source = origin;
+  model.source =
+      known != nullptr ? origin : origin + ", of an unknown model_type: read by its field names alone";
   models::Import(fields, family, model).run();
   if (const json::Value* tied = config.find("tie_word_embeddings");
       multimodal && !fields.has("tie_word_embeddings") && tied != nullptr && tied->is_bool()) {
