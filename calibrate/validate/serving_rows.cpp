@@ -40,7 +40,9 @@ struct Prediction {
 class Row {
  public:
   explicit Row(const TableReader& table) : table_(table) {}
-  [[nodiscard]] const std::string& text(std::string_view column) const { return table_.text(table_.required_column(column)); }
+  [[nodiscard]] const std::string& text(std::string_view column) const {
+    return table_.text(table_.required_column(column));
+  }
   // A number, or `fallback` where the field is empty or no number.
   [[nodiscard]] double number(std::string_view column, double fallback) const {
     const std::string& field = text(column);
@@ -60,7 +62,9 @@ std::string precision_of(const Row& row) {
   if (!stated.empty()) {
     return stated.rfind("fp16", 0) == 0 ? "fp16" : stated;
   }
-  return model.find("FP8") != std::string::npos ? "fp8" : model.find("NVFP4") != std::string::npos ? "fp4" : "bf16";
+  return model.find("FP8") != std::string::npos     ? "fp8"
+         : model.find("NVFP4") != std::string::npos ? "fp4"
+                                                    : "bf16";
 }
 
 // Why a row cannot be expressed; empty where it can. Fills `c`.
@@ -108,10 +112,12 @@ std::string express(const Row& row, const sim::Library& library, Case& c) {
     return "load unknown";
   }
   c.precision = precision_of(row);
-  if (c.precision != "fp16" && c.precision != "bf16" && c.precision != "fp8" && c.precision != "int4" && c.precision != "fp4") {
+  if (c.precision != "fp16" && c.precision != "bf16" && c.precision != "fp8" && c.precision != "int4" &&
+      c.precision != "fp4") {
     return "precision not expressed: " + c.precision;
   }
-  if ((c.precision == "fp8" && !gpu->peak(Precision::fp8)) || (c.precision == "fp4" && !gpu->peak(Precision::nvfp4))) {
+  if ((c.precision == "fp8" && !gpu->peak(Precision::fp8)) ||
+      (c.precision == "fp4" && !gpu->peak(Precision::nvfp4))) {
     return "precision not computed by this GPU";
   }
   c.gpu = gpu->name;
@@ -195,7 +201,8 @@ std::string simulate_case(const Case& c, const sim::Library& library) {
     }
     return line;
   } catch (const InputError& error) {
-    return "!scenario refused: " + error.problems().front().path + " expects " + error.problems().front().expected;
+    return "!scenario refused: " + error.problems().front().path + " expects " +
+           error.problems().front().expected;
   }
 }
 
@@ -232,8 +239,10 @@ std::vector<std::string> simulate_all(const std::vector<Case>& cases, const sim:
     if (child == 0) {
       close(ends[0]);
       std::FILE* out = fdopen(ends[1], "w");
-      for (std::size_t i = static_cast<std::size_t>(job); i < cases.size(); i += static_cast<std::size_t>(jobs)) {
-        // One simulation a process would cost a start each; the engine's clock is its own, so a child does many.
+      for (std::size_t i = static_cast<std::size_t>(job); i < cases.size();
+           i += static_cast<std::size_t>(jobs)) {
+        // One simulation a process would cost a start each; the engine's clock is its own, so a child does
+        // many.
         const std::string answer = simulate_case(cases[i], library);
         std::fprintf(out, "%zu %s\n", i, answer.c_str());
       }
@@ -284,7 +293,9 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
   std::vector<Case> cases;
   while (table.next()) {
     const Row row(table);
-    const bool wanted = std::all_of(options.where.begin(), options.where.end(), [&](const auto& condition) { return row.text(condition.first) == condition.second; });
+    const bool wanted = std::all_of(options.where.begin(), options.where.end(), [&](const auto& condition) {
+      return row.text(condition.first) == condition.second;
+    });
     if (!wanted) {
       continue;
     }
@@ -304,14 +315,16 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
     if (added) {
       cases.push_back(std::move(c));
     }
-    cases[at->second].metrics.push_back({fmt::format("{}#{}", row.text("id"), table.line()), row.text("metric"), row.text("trust"), value});
+    cases[at->second].metrics.push_back(
+        {fmt::format("{}#{}", row.text("id"), table.line()), row.text("metric"), row.text("trust"), value});
   }
 
   const std::vector<std::string> answers = simulate_all(cases, *options.library, std::max(1, options.jobs));
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Case& c = cases[i];
     if (answers[i].empty() || answers[i][0] == '!') {
-      out.skip(answers[i].empty() ? "simulation failed" : answers[i].substr(1), static_cast<std::int64_t>(c.metrics.size()));
+      out.skip(answers[i].empty() ? "simulation failed" : answers[i].substr(1),
+               static_cast<std::int64_t>(c.metrics.size()));
       continue;
     }
     const std::map<std::string, Prediction> predictions = parse(answers[i]);
@@ -322,7 +335,11 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
         continue;
       }
       out.rows.push_back({metric.id,
-                          {{"gpu", c.gpu}, {"framework", c.framework}, {"metric", metric.name}, {"trust", metric.trust}, {"model", c.model}},
+                          {{"gpu", c.gpu},
+                           {"framework", c.framework},
+                           {"metric", metric.name},
+                           {"trust", metric.trust},
+                           {"model", c.model}},
                           metric.value,
                           found->second.value,
                           found->second.low,

@@ -1,5 +1,5 @@
-// Measured serving rows (the columns of serving/measured.csv) against simulated ones. A configuration and load
-// is simulated once for all its metrics, in worker processes (one simulation a process).
+// Measured serving rows (the columns of serving/measured.csv) against simulated ones. A configuration and
+// load is simulated once for all its metrics, in worker processes (one simulation a process).
 //
 // A row is expressed by: engine profile = framework; lengths fixed at the row's means; concurrency = closed
 // loop, rate = Poisson, max = a burst, static_batch = a burst of that size. What cannot be expressed (expert

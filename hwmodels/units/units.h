@@ -23,9 +23,7 @@ constexpr Dim operator+(Dim a, Dim b) {
   return {a.second + b.second, a.byte + b.byte,   a.flop + b.flop,
           a.dollar + b.dollar, a.joule + b.joule, a.metre + b.metre};
 }
-constexpr Dim operator-(Dim a) {
-  return {-a.second, -a.byte, -a.flop, -a.dollar, -a.joule, -a.metre};
-}
+constexpr Dim operator-(Dim a) { return {-a.second, -a.byte, -a.flop, -a.dollar, -a.joule, -a.metre}; }
 
 template <Dim D>
 class Quantity {
@@ -116,13 +114,9 @@ constexpr Quantity<D> min(Quantity<D> a, Quantity<D> b) {
 
 namespace literals {
 // One literal per unit and prefix; `scale` converts to the SI base unit.
-#define GPUPLAN_UNIT_LITERAL(suffix, type, scale)                                   \
-  constexpr type operator""_##suffix(long double v) {                               \
-    return type(static_cast<double>(v) * (scale));                                  \
-  }                                                                                 \
-  constexpr type operator""_##suffix(unsigned long long v) {                        \
-    return type(static_cast<double>(v) * (scale));                                  \
-  }
+#define GPUPLAN_UNIT_LITERAL(suffix, type, scale)                                                      \
+  constexpr type operator""_##suffix(long double v) { return type(static_cast<double>(v) * (scale)); } \
+  constexpr type operator""_##suffix(unsigned long long v) { return type(static_cast<double>(v) * (scale)); }
 GPUPLAN_UNIT_LITERAL(s, Seconds, 1.0)
 GPUPLAN_UNIT_LITERAL(ms, Seconds, 1e-3)
 GPUPLAN_UNIT_LITERAL(us, Seconds, 1e-6)

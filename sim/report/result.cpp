@@ -30,8 +30,9 @@ json::Value Result::to_json() const {
   intervals = json::Value(json::Object{});
   for (const Metric& metric : metrics) {
     if (metric.interval80) {
-      intervals.object().emplace_back(
-          metric.name, json::Value(json::Array{json::Value((*metric.interval80)[0]), json::Value((*metric.interval80)[1])}));
+      intervals.object().emplace_back(metric.name,
+                                      json::Value(json::Array{json::Value((*metric.interval80)[0]),
+                                                              json::Value((*metric.interval80)[1])}));
     }
   }
   json::Array limits;

@@ -1,5 +1,5 @@
-// The result of a run in the shape of the contract: flat metrics in SI base units, their 80 % intervals, where
-// each model behind them stands, what limits, what to beware of.
+// The result of a run in the shape of the contract: flat metrics in SI base units, their 80 % intervals,
+// where each model behind them stands, what limits, what to beware of.
 #pragma once
 
 #include <array>
@@ -12,7 +12,7 @@
 namespace gpuplan::sim {
 
 struct Metric {
-  std::string name;  // "serving.ttft.p50"
+  std::string name;   // "serving.ttft.p50"
   json::Value value;  // a number, or a string for names such as limiters
   std::optional<std::array<double, 2>> interval80;
 };

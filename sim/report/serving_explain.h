@@ -17,8 +17,8 @@ struct ExplanationText {
 };
 
 // Explains one metric of `result`. InputError, with the nearest names, where there is no such metric.
-ExplanationText explain_metric(const ServingScenario& scenario, const ServingOutcome& outcome, const Result& result,
-                               StepCost& cost, const std::string& metric);
+ExplanationText explain_metric(const ServingScenario& scenario, const ServingOutcome& outcome,
+                               const Result& result, StepCost& cost, const std::string& metric);
 
 // The metrics that a page on the whole scenario explains, in reading order.
 std::vector<std::string> headline_metrics();

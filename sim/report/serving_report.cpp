@@ -1,8 +1,9 @@
 #include "sim/report/serving_report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
 namespace gpuplan::sim {
 
@@ -14,8 +15,12 @@ constexpr double kMedianTo80 = 1.2816 / 0.6745;
 class Metrics {
  public:
   explicit Metrics(std::vector<Metric>& out) : out_(out) {}
-  void add(std::string name, double value) { out_.push_back({std::move(name), json::Value(value), std::nullopt}); }
-  void count(std::string name, std::int64_t value) { out_.push_back({std::move(name), json::Value(value), std::nullopt}); }
+  void add(std::string name, double value) {
+    out_.push_back({std::move(name), json::Value(value), std::nullopt});
+  }
+  void count(std::string name, std::int64_t value) {
+    out_.push_back({std::move(name), json::Value(value), std::nullopt});
+  }
   // With an 80 % interval of value x exp(+-half_width).
   void add(std::string name, double value, double half_width) {
     out_.push_back({std::move(name), json::Value(value),
@@ -72,56 +77,77 @@ void add_bottlenecks(const ServingScenario& s, const ServingOutcome& o, std::vec
   if (o.swap_seconds / total >= 0.02) {
     out.push_back({"pcie", o.swap_seconds / total, "swapping KV blocks to host memory"});
   }
-  std::stable_sort(out.begin(), out.end(), [](const Bottleneck& a, const Bottleneck& b) { return a.share > b.share; });
-  const double kv_full = static_cast<double>(o.kv_blocks_max) / static_cast<double>(std::max<std::int64_t>(1, o.memory.kv_blocks));
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Bottleneck& a, const Bottleneck& b) { return a.share > b.share; });
+  const double kv_full = static_cast<double>(o.kv_blocks_max) /
+                         static_cast<double>(std::max<std::int64_t>(1, o.memory.kv_blocks));
   if (o.preemptions > 0 || (o.queue_max > 0 && kv_full > 0.95)) {
-    out.push_back({"kv_capacity", kv_full, fmt::format("KV blocks ran out: {} preemptions, queue up to {}", o.preemptions, o.queue_max)});
+    out.push_back(
+        {"kv_capacity", kv_full,
+         fmt::format("KV blocks ran out: {} preemptions, queue up to {}", o.preemptions, o.queue_max)});
   }
   if (!out.empty()) {
-    out.front().detail += fmt::format(" (matrices {:.0f} %, decode attention {:.0f} %, prefill attention {:.0f} %, all-reduce {:.0f} % of busy time)",
-                                      100 * (part(StepPart::gemm) + part(StepPart::experts)), 100 * part(StepPart::attention_decode),
-                                      100 * part(StepPart::attention_prefill), 100 * part(StepPart::all_reduce));
+    out.front().detail += fmt::format(
+        " (matrices {:.0f} %, decode attention {:.0f} %, prefill attention {:.0f} %, all-reduce {:.0f} % of "
+        "busy time)",
+        100 * (part(StepPart::gemm) + part(StepPart::experts)), 100 * part(StepPart::attention_decode),
+        100 * part(StepPart::attention_prefill), 100 * part(StepPart::all_reduce));
   }
   (void)s;
 }
 
 void add_warnings(const ServingScenario& s, const ServingOutcome& o, std::vector<std::string>& out) {
   if (o.overloaded) {
-    out.push_back(fmt::format("overload: the waiting queue grows by {:.2f} requests/s and holds {} at the last arrival; "
-                              "latencies reflect the length of this run, not a steady state",
-                              o.queue_growth, o.queue_at_last_arrival));
+    out.push_back(fmt::format(
+        "overload: the waiting queue grows by {:.2f} requests/s and holds {} at the last arrival; "
+        "latencies reflect the length of this run, not a steady state",
+        o.queue_growth, o.queue_at_last_arrival));
   }
   if (o.rejected > 0) {
-    out.push_back(fmt::format("{} of {} requests were rejected: longer than max_model_len = {} or than the KV cache of {} tokens",
-                              o.rejected, o.arrived, *s.spec.engine.max_model_len, o.memory.kv_tokens()));
+    out.push_back(fmt::format(
+        "{} of {} requests were rejected: longer than max_model_len = {} or than the KV cache of {} tokens",
+        o.rejected, o.arrived, *s.spec.engine.max_model_len, o.memory.kv_tokens()));
   }
   if (o.measured == 0) {
     out.push_back("no request was measured: all metrics are zero");
   } else if (o.measured < 100) {
-    out.push_back(fmt::format("only {} requests measured: tail percentiles rest on a handful of them", o.measured));
+    out.push_back(
+        fmt::format("only {} requests measured: tail percentiles rest on a handful of them", o.measured));
   }
-  if (*s.spec.engine.max_model_len <= std::int64_t{1} << 32 && o.memory.kv_tokens() < *s.spec.engine.max_model_len) {
-    out.push_back(fmt::format("the KV cache holds {} tokens, less than max_model_len = {}: vLLM would refuse to start; "
-                              "lower engine.max_model_len",
-                              o.memory.kv_tokens(), *s.spec.engine.max_model_len));
+  if (*s.spec.engine.max_model_len <= std::int64_t{1} << 32 &&
+      o.memory.kv_tokens() < *s.spec.engine.max_model_len) {
+    out.push_back(
+        fmt::format("the KV cache holds {} tokens, less than max_model_len = {}: vLLM would refuse to start; "
+                    "lower engine.max_model_len",
+                    o.memory.kv_tokens(), *s.spec.engine.max_model_len));
   }
   if (o.use.time > 0.0 && o.use.outside / o.use.time > 0.05) {
-    out.push_back(fmt::format("{:.0f} % of the kernel time was priced outside the measured range of its model", 100.0 * o.use.outside / o.use.time));
+    out.push_back(
+        fmt::format("{:.0f} % of the kernel time was priced outside the measured range of its model",
+                    100.0 * o.use.outside / o.use.time));
   }
   out.insert(out.end(), s.notes.begin(), s.notes.end());
   out.insert(out.end(), o.notes.begin(), o.notes.end());
 }
 
-json::Value provenance(const ServingScenario& s, const ServingOutcome& o, const GpuPrice& price, const kernels::KernelModel& model) {
+json::Value provenance(const ServingScenario& s, const ServingOutcome& o, const GpuPrice& price,
+                       const kernels::KernelModel& model) {
   json::Value out;
-  const kernels::Price sample = model.price(kernels::Gemm{.m = 16, .n = 4096, .k = 4096, .activations = s.deployment.activations, .weights = s.deployment.weights});
-  out["kernels"] = fmt::format("{} ({})", json::name_of(sample.provenance), s.gpu.kernel_profile.empty() ? "no profile" : s.gpu.kernel_profile);
+  const kernels::Price sample = model.price(kernels::Gemm{.m = 16,
+                                                          .n = 4096,
+                                                          .k = 4096,
+                                                          .activations = s.deployment.activations,
+                                                          .weights = s.deployment.weights});
+  out["kernels"] = fmt::format("{} ({})", json::name_of(sample.provenance),
+                               s.gpu.kernel_profile.empty() ? "no profile" : s.gpu.kernel_profile);
   out["gpu"] = "datasheet (catalogue: " + s.gpu.name + ")";
   out["engine"] = s.profile.name + ": " + s.profile.source;
-  out["kv_blocks"] = "physics: memory budget of the engine; shares held by CUDA and NCCL assumed from two published logs";
+  out["kv_blocks"] =
+      "physics: memory budget of the engine; shares held by CUDA and NCCL assumed from two published logs";
   out["cost"] = price.hour_source;
   out["capex"] = price.purchase_source;
-  out["power"] = "assumed: TDP (0.15 + 0.55 HBM utilisation + 0.30 matrix utilisation) and the node's remaining power";
+  out["power"] =
+      "assumed: TDP (0.15 + 0.55 HBM utilisation + 0.30 matrix utilisation) and the node's remaining power";
   out["kernel_half_width80"] = kernel_half_width(o.use);
   return out;
 }
@@ -142,18 +168,22 @@ GpuPrice gpu_price(const ServingScenario& s, const Catalogue& catalogue) {
   if (cost.usd_per_gpu_hour) {
     out.usd_per_hour = cost.usd_per_gpu_hour;
     out.hour_source = "scenario: cost.usd_per_gpu_hour";
-  } else if (const PricePoint* point = catalogue.latest_on_demand(s.gpu.name); point != nullptr && point->on_demand) {
+  } else if (const PricePoint* point = catalogue.latest_on_demand(s.gpu.name);
+             point != nullptr && point->on_demand) {
     out.usd_per_hour = point->on_demand->si() * 3600.0;
-    out.hour_source = fmt::format("catalogue: on demand, {} {}, {}", point->vendor, point->date, point->source);
+    out.hour_source =
+        fmt::format("catalogue: on demand, {} {}, {}", point->vendor, point->date, point->source);
   } else {
     out.hour_source = "unknown: the catalogue has no on-demand price of " + s.gpu.name;
   }
   if (cost.usd_per_gpu) {
     out.usd = cost.usd_per_gpu;
     out.purchase_source = "scenario: cost.usd_per_gpu";
-  } else if (const PricePoint* point = catalogue.latest_purchase(s.gpu.name); point != nullptr && point->purchase) {
+  } else if (const PricePoint* point = catalogue.latest_purchase(s.gpu.name);
+             point != nullptr && point->purchase) {
     out.usd = point->purchase->si();
-    out.purchase_source = fmt::format("catalogue: purchase, {} {}, {}", point->vendor, point->date, point->source);
+    out.purchase_source =
+        fmt::format("catalogue: purchase, {} {}, {}", point->vendor, point->date, point->source);
   } else {
     out.purchase_source = "unknown: the catalogue has no purchase price of " + s.gpu.name;
   }
@@ -181,13 +211,15 @@ Result report_serving(const ServingScenario& s, ServingOutcome& o, const Library
   m.distribution("serving.ttft", o.ttft, h.ttft);
   m.distribution("serving.tpot", o.tpot, h.tpot);
   m.distribution("serving.itl", o.itl, h.tpot);
-  m.distribution("serving.e2e", o.e2e, std::max(h.tpot, o.e2e.mean() > 0.0 ? h.ttft * o.ttft.mean() / o.e2e.mean() : 0.0));
+  m.distribution("serving.e2e", o.e2e,
+                 std::max(h.tpot, o.e2e.mean() > 0.0 ? h.ttft * o.ttft.mean() / o.e2e.mean() : 0.0));
 
   const double window = std::max(1e-12, (o.window_end - o.window_start).si());
   const double output_rate = o.measured > 0 ? o.output_tokens / window : 0.0;
   const double total_rate = o.measured > 0 ? (o.output_tokens + o.prompt_tokens) / window : 0.0;
   const double request_rate = o.measured > 0 ? static_cast<double>(o.measured) / window : 0.0;
-  const double attainment = o.measured > 0 ? static_cast<double>(o.attained) / static_cast<double>(o.measured) : 0.0;
+  const double attainment =
+      o.measured > 0 ? static_cast<double>(o.attained) / static_cast<double>(o.measured) : 0.0;
   m.add("serving.output_tokens_per_s", output_rate, h.throughput);
   m.add("serving.output_tokens_per_s_per_gpu", output_rate / gpus, h.throughput);
   m.add("serving.total_tokens_per_s", total_rate, h.throughput);
@@ -215,7 +247,8 @@ Result report_serving(const ServingScenario& s, ServingOutcome& o, const Library
   m.add("serving.busy_fraction", o.busy_seconds / span);
   const double busy = o.use.time + o.overhead_seconds + o.swap_seconds;
   for (std::size_t i = 0; i < kStepParts; ++i) {
-    m.add("serving.time_share." + std::string(json::name_of(static_cast<StepPart>(i))), busy > 0.0 ? o.use.seconds[i] / busy : 0.0);
+    m.add("serving.time_share." + std::string(json::name_of(static_cast<StepPart>(i))),
+          busy > 0.0 ? o.use.seconds[i] / busy : 0.0);
   }
   m.add("serving.time_share.cpu", busy > 0.0 ? o.overhead_seconds / busy : 0.0);
   m.add("serving.time_share.swap", busy > 0.0 ? o.swap_seconds / busy : 0.0);

@@ -20,7 +20,8 @@ struct GpuPrice {
 GpuPrice gpu_price(const ServingScenario& scenario, const Catalogue& catalogue);
 
 // Mean electrical power of the GPUs and their share of the hosts (W), a model with assumed constants:
-// TDP (0.15 idle + 0.55 HBM utilisation + 0.30 matrix utilisation), hosts at the node's maximum less the TDPs.
+// TDP (0.15 idle + 0.55 HBM utilisation + 0.30 matrix utilisation), hosts at the node's maximum less the
+// TDPs.
 Watts mean_power(const ServingScenario& scenario, const ServingOutcome& outcome);
 
 // Half width of the 80 % interval of step times as |ln ratio|, propagated from the validation errors of the

@@ -12,7 +12,8 @@ namespace gpuplan::sim {
 namespace {
 
 [[noreturn]] void bad_set(const std::string& assignment, const std::string& found) {
-  throw InputError(Problem{"--set " + assignment.substr(0, 80), found, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
+  throw InputError(
+      Problem{"--set " + assignment.substr(0, 80), found, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace {
 
 using Problems = std::vector<Problem>;
 
-void unknown_name(Problems& problems, const std::string& path, const std::string& name, const std::string& what,
-                  const std::vector<std::string>& choices) {
+void unknown_name(Problems& problems, const std::string& path, const std::string& name,
+                  const std::string& what, const std::vector<std::string>& choices) {
   problems.push_back({path, "\"" + name.substr(0, 60) + "\"", what, did_you_mean(name, choices)});
 }
 
@@ -35,16 +35,19 @@ std::optional<std::string> split_base(const json::Value& value, json::Value& ove
   return base->string();
 }
 
-Gpu resolve_gpu(const json::Value& value, const std::string& path, const Library& library, Problems& problems) {
+Gpu resolve_gpu(const json::Value& value, const std::string& path, const Library& library,
+                Problems& problems) {
   json::Value overrides;
   const std::optional<std::string> name = value.is_string() ? value.string() : split_base(value, overrides);
   if (!name) {
-    problems.push_back({path, json::excerpt(value), "a GPU name, or {\"base\": name, and fields to override}", ""});
+    problems.push_back(
+        {path, json::excerpt(value), "a GPU name, or {\"base\": name, and fields to override}", ""});
     return {};
   }
   const Gpu* gpu = library.hardware.gpu(*name);
   if (gpu == nullptr) {
-    unknown_name(problems, path, *name, "a GPU of the catalogue (gpuplan catalog gpus)", library.hardware.gpu_names());
+    unknown_name(problems, path, *name, "a GPU of the catalogue (gpuplan catalog gpus)",
+                 library.hardware.gpu_names());
     return {};
   }
   if (overrides.is_null()) {
@@ -82,12 +85,14 @@ Model resolve_model(const json::Value& value, const std::string& path, const std
     const std::optional<std::string> name = value.is_string() ? value.string() : split_base(value, overrides);
     if (!name) {
       problems.push_back({path, json::excerpt(value),
-                          "a model name, {\"base\": name, and fields to override} or {\"hf_config\": path}", ""});
+                          "a model name, {\"base\": name, and fields to override} or {\"hf_config\": path}",
+                          ""});
       return {};
     }
     const Model* model = library.models.model(*name);
     if (model == nullptr) {
-      unknown_name(problems, path, *name, "a model of the catalogue (gpuplan catalog models)", library.models.names());
+      unknown_name(problems, path, *name, "a model of the catalogue (gpuplan catalog models)",
+                   library.models.names());
       return {};
     }
     return overrides.is_null() ? *model : with_overrides(*model, overrides, path);
@@ -103,7 +108,8 @@ Node resolve_node(const std::string& name, const Gpu& gpu, const std::string& pa
   if (!name.empty()) {
     const Node* node = library.hardware.node(name);
     if (node == nullptr) {
-      unknown_name(problems, path, name, "a node of the catalogue (gpuplan catalog nodes)", library.hardware.node_names());
+      unknown_name(problems, path, name, "a node of the catalogue (gpuplan catalog nodes)",
+                   library.hardware.node_names());
       return {};
     }
     return *node;
@@ -160,7 +166,8 @@ void check_precision(const ServingSpec& spec, const Gpu& gpu, const std::string&
   }
   const double kv = bytes_per_element(spec.precision.kv);
   if (kv > 4.0) {
-    problems.push_back({at + ".precision.kv", std::string(json::name_of(spec.precision.kv)), "at most 4 bytes an element", ""});
+    problems.push_back({at + ".precision.kv", std::string(json::name_of(spec.precision.kv)),
+                        "at most 4 bytes an element", ""});
   }
 }
 
@@ -197,8 +204,8 @@ ServingMemorySpec ServingScenario::memory_spec() const {
           .communication = profile.communication_memory};
 }
 
-ServingScenario resolve_serving(const json::Value& document, const std::string& name, const std::string& base_dir,
-                                const Library& library) {
+ServingScenario resolve_serving(const json::Value& document, const std::string& name,
+                                const std::string& base_dir, const Library& library) {
   ServingScenario out;
   ServingSpec& spec = out.spec;
   out.base_dir = base_dir;
@@ -206,7 +213,8 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
   const std::string at = name + ": $";
   json::read(document, at, spec, problems);
   if (spec.kind != "serving") {
-    problems.push_back({at + ".kind", "\"" + spec.kind.substr(0, 60) + "\"", "\"serving\"", did_you_mean(spec.kind, {"serving"})});
+    problems.push_back({at + ".kind", "\"" + spec.kind.substr(0, 60) + "\"", "\"serving\"",
+                        did_you_mean(spec.kind, {"serving"})});
   }
   validate(spec.traffic, at + ".traffic", problems);
 
@@ -215,7 +223,8 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
   out.model = resolve_model(spec.model, at + ".model", base_dir, library, problems);
   const bool have_model = out.model.layers > 0;
   if (have_model && out.model.kind != ModelKind::decoder) {
-    problems.push_back({at + ".model", "\"" + out.model.name + "\", a " + std::string(json::name_of(out.model.kind)),
+    problems.push_back({at + ".model",
+                        "\"" + out.model.name + "\", a " + std::string(json::name_of(out.model.kind)),
                         "a decoder (language model) for a serving scenario", ""});
   }
 
@@ -238,18 +247,20 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
                         "at most machine.gpus = " + std::to_string(spec.machine.gpus), ""});
   } else if (out.node.gpu_count > 0 && tp > out.node.gpu_count) {
     problems.push_back({at + ".parallelism.tensor_parallel", std::to_string(tp),
-                        "at most the " + std::to_string(out.node.gpu_count) + " GPUs of one " + out.node.name, ""});
+                        "at most the " + std::to_string(out.node.gpu_count) + " GPUs of one " + out.node.name,
+                        ""});
   }
   out.replicas = spec.parallelism.replicas.value_or(std::max(1, spec.machine.gpus / tp));
   if (spec.parallelism.replicas && out.replicas * tp > spec.machine.gpus) {
     problems.push_back({at + ".parallelism.replicas", std::to_string(out.replicas),
-                        "at most machine.gpus / tensor_parallel = " + std::to_string(spec.machine.gpus / tp), ""});
+                        "at most machine.gpus / tensor_parallel = " + std::to_string(spec.machine.gpus / tp),
+                        ""});
   }
   spec.parallelism.replicas = out.replicas;
   if (out.gpus_used() < spec.machine.gpus) {
-    out.notes.push_back(std::to_string(spec.machine.gpus - out.gpus_used()) + " of " +
-                        std::to_string(spec.machine.gpus) + " GPUs stay idle (tensor_parallel x replicas = " +
-                        std::to_string(out.gpus_used()) + ")");
+    out.notes.push_back(
+        std::to_string(spec.machine.gpus - out.gpus_used()) + " of " + std::to_string(spec.machine.gpus) +
+        " GPUs stay idle (tensor_parallel x replicas = " + std::to_string(out.gpus_used()) + ")");
   }
 
   const std::vector<std::string> profiles = engine_profile_names(library.data_dir);

@@ -22,7 +22,7 @@ struct Library {
 };
 
 struct ServingScenario {
-  ServingSpec spec;  // resolved: optional engine fields hold the values used
+  ServingSpec spec;      // resolved: optional engine fields hold the values used
   std::string base_dir;  // directory of the scenario file, for relative paths in it
   Gpu gpu;
   Node node;
@@ -37,8 +37,8 @@ struct ServingScenario {
 };
 
 // Validates and resolves. Throws InputError with all problems of the document at once.
-ServingScenario resolve_serving(const json::Value& document, const std::string& name, const std::string& base_dir,
-                                const Library& library);
+ServingScenario resolve_serving(const json::Value& document, const std::string& name,
+                                const std::string& base_dir, const Library& library);
 
 // A scenario file, or "-" for standard input. `overrides` are PATH=VALUE texts (--set), applied in order.
 struct ScenarioFile {

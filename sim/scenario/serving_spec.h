@@ -86,23 +86,30 @@ template <class V>
 void describe(V& v, EngineSpec& s) {
   constexpr json::Range count{.min = 1, .max = 1e9};
   v.field("profile", s.profile, "engine profile whose defaults and overheads apply: vllm, trtllm, sglang");
-  v.field("scheduler", s.scheduler, "batching policy: vllm_v1 (decodes and prompt chunks mixed) or vllm_v0 "
+  v.field("scheduler", s.scheduler,
+          "batching policy: vllm_v1 (decodes and prompt chunks mixed) or vllm_v0 "
           "(whole prompts first, decodes wait)");
   v.field("router", s.router, "how requests are spread over replicas: least_outstanding, round_robin");
   v.field("policy", s.policy, "order of the waiting queue");
   v.field("preemption", s.preemption, "what happens to a sequence that loses its KV blocks");
   v.field("max_num_seqs", s.max_num_seqs, "sequences that may run at once on a replica", count);
   v.field("max_num_batched_tokens", s.max_num_batched_tokens, "token budget of one iteration", count);
-  v.field("max_model_len", s.max_model_len, "prompt plus output tokens of one sequence; longer prompts are "
-          "rejected, outputs end there", count);
-  v.field("chunked_prefill", s.chunked_prefill, "whether a prompt may be split over iterations; default: the scheduler's (vllm_v1 yes, vllm_v0 no)");
+  v.field("max_model_len", s.max_model_len,
+          "prompt plus output tokens of one sequence; longer prompts are "
+          "rejected, outputs end there",
+          count);
+  v.field(
+      "chunked_prefill", s.chunked_prefill,
+      "whether a prompt may be split over iterations; default: the scheduler's (vllm_v1 yes, vllm_v0 no)");
   v.field("block_size", s.block_size, "tokens per KV block", json::Range{.min = 1, .max = 4096});
   v.field("watermark", s.watermark, "share of KV blocks kept free when admitting a request",
           json::Range{.min = 0, .max = 0.9});
   v.field("gpu_memory_utilization", s.gpu_memory_utilization, "share of GPU memory the engine may use",
           json::Range{.min = 0, .max = 1, .open_min = true});
-  v.field("num_gpu_blocks", s.num_gpu_blocks, "KV blocks per replica, instead of what the memory holds", count);
-  v.field("swap_space", s.swap_space, "host memory per GPU for swapped-out KV blocks (B)", json::not_negative());
+  v.field("num_gpu_blocks", s.num_gpu_blocks, "KV blocks per replica, instead of what the memory holds",
+          count);
+  v.field("swap_space", s.swap_space, "host memory per GPU for swapped-out KV blocks (B)",
+          json::not_negative());
   v.field("cuda_graphs", s.cuda_graphs, "whether decode iterations replay captured CUDA graphs");
   v.field("max_graph_batch", s.max_graph_batch, "largest captured batch", count);
   v.field("step_overhead", s.step_overhead, "CPU time per iteration in which the GPU idles (s)",
@@ -150,13 +157,16 @@ struct ServingSpec {
 };
 template <class V>
 void describe(V& v, ServingSpec& s) {
-  v.field("schema", s.schema, "version of the scenario format", json::Range{.min = 1, .max = 1}, json::required);
+  v.field("schema", s.schema, "version of the scenario format", json::Range{.min = 1, .max = 1},
+          json::required);
   v.field("kind", s.kind, "kind of scenario: serving", json::required);
   v.field("name", s.name, "short name", json::required);
   v.field("description", s.description, "what the scenario is for");
   v.field("machine", s.machine, "the hardware", json::required);
-  v.field("model", s.model, "catalogue name, {\"base\": name, and fields to override} or {\"hf_config\": path of "
-          "a Hugging Face config.json}", json::required);
+  v.field("model", s.model,
+          "catalogue name, {\"base\": name, and fields to override} or {\"hf_config\": path of "
+          "a Hugging Face config.json}",
+          json::required);
   v.field("precision", s.precision, "number formats");
   v.field("parallelism", s.parallelism, "how the model is spread over the GPUs");
   v.field("engine", s.engine, "the inference engine");

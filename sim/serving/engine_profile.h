@@ -50,12 +50,13 @@ void describe(V& v, EngineProfile& s) {
           json::not_negative());
   v.field("step_overhead_per_sequence", s.step_overhead_per_sequence,
           "CPU time per iteration and running sequence (s)", json::not_negative());
-  v.field("request_overhead", s.request_overhead,
-          "time from arrival at the HTTP server until the scheduler sees the request, tokenisation included (s)",
-          json::not_negative());
+  v.field(
+      "request_overhead", s.request_overhead,
+      "time from arrival at the HTTP server until the scheduler sees the request, tokenisation included (s)",
+      json::not_negative());
   v.field("context_memory", s.context_memory, "CUDA context and libraries per GPU (B)", json::not_negative());
-  v.field("communication_memory", s.communication_memory, "NCCL and all-reduce buffers per GPU with TP > 1 (B)",
-          json::not_negative());
+  v.field("communication_memory", s.communication_memory,
+          "NCCL and all-reduce buffers per GPU with TP > 1 (B)", json::not_negative());
   v.field("uncertainty", s.uncertainty, "half widths of the 80 % intervals, as |ln(measured / predicted)|");
   v.field("notes", s.notes, "known deviations");
 }

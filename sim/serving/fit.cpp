@@ -1,7 +1,8 @@
 // Does the model fit, and if not, what is the cheapest change that makes it fit?
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
 #include "sim/serving/simulation.h"
 
@@ -28,7 +29,8 @@ std::optional<DoesNotFit> check_fit(const ServingScenario& scenario, const Libra
   }
   out.short_by = out.memory.kv_per_block - out.memory.kv_budget;
   const auto kv_of = [](const ServingMemory& memory) {
-    return fmt::format("leaves {:.1f} GB for the KV cache ({} tokens)", memory.kv_budget.si() / kGB, memory.kv_tokens());
+    return fmt::format("leaves {:.1f} GB for the KV cache ({} tokens)", memory.kv_budget.si() / kGB,
+                       memory.kv_tokens());
   };
 
   // More GPUs a replica: free when the machine has them, else the smallest degree that fits.
@@ -38,7 +40,8 @@ std::optional<DoesNotFit> check_fit(const ServingScenario& scenario, const Libra
     split.tensor_parallel = tp;
     const ServingMemory memory = memory_of(scenario, scenario.gpu, split);
     if (tp > scenario.deployment.tensor_parallel && fits(memory)) {
-      const std::string more = tp > scenario.spec.machine.gpus ? fmt::format(" with machine.gpus={}", tp) : "";
+      const std::string more =
+          tp > scenario.spec.machine.gpus ? fmt::format(" with machine.gpus={}", tp) : "";
       out.remedies.push_back(fmt::format("parallelism.tensor_parallel={}{}: {}", tp, more, kv_of(memory)));
       break;
     }
@@ -60,20 +63,24 @@ std::optional<DoesNotFit> check_fit(const ServingScenario& scenario, const Libra
   // A GPU with more memory: the smallest that fits.
   const Gpu* best = nullptr;
   for (const Gpu& gpu : library.hardware.gpus()) {
-    const bool computes = gpu.peak(scenario.deployment.activations).has_value() && gpu.scale_up_links >= scenario.gpu.scale_up_links / 2;
+    const bool computes = gpu.peak(scenario.deployment.activations).has_value() &&
+                          gpu.scale_up_links >= scenario.gpu.scale_up_links / 2;
     if (computes && gpu.memory > scenario.gpu.memory && fits(memory_of(scenario, gpu, scenario.deployment)) &&
         (best == nullptr || gpu.memory < best->memory)) {
       best = &gpu;
     }
   }
   if (best != nullptr) {
-    out.remedies.push_back(fmt::format("machine.gpu={}: {}", best->name, kv_of(memory_of(scenario, *best, scenario.deployment))));
+    out.remedies.push_back(fmt::format("machine.gpu={}: {}", best->name,
+                                       kv_of(memory_of(scenario, *best, scenario.deployment))));
   }
   // More of the same memory.
   ServingScenario greedy = scenario;
   greedy.spec.engine.gpu_memory_utilization = 0.95;
-  if (scenario.spec.engine.gpu_memory_utilization < 0.95 && fits(memory_of(greedy, scenario.gpu, scenario.deployment))) {
-    out.remedies.push_back(fmt::format("engine.gpu_memory_utilization=0.95: {}", kv_of(memory_of(greedy, scenario.gpu, scenario.deployment))));
+  if (scenario.spec.engine.gpu_memory_utilization < 0.95 &&
+      fits(memory_of(greedy, scenario.gpu, scenario.deployment))) {
+    out.remedies.push_back(fmt::format("engine.gpu_memory_utilization=0.95: {}",
+                                       kv_of(memory_of(greedy, scenario.gpu, scenario.deployment))));
   }
   return out;
 }

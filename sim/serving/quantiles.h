@@ -1,4 +1,5 @@
-// Distributions of a run: exact ones for per-request figures, a fine logarithmic histogram for per-token ones.
+// Distributions of a run: exact ones for per-request figures, a fine logarithmic histogram for per-token
+// ones.
 #pragma once
 
 #include <algorithm>

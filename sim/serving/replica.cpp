@@ -5,9 +5,9 @@
 
 namespace gpuplan::sim {
 
-Replica::Replica(std::size_t index, const ReplicaSpec& spec, std::unique_ptr<Scheduler> scheduler, StepCost& cost,
-                 Engine& engine, ReplicaResources resources, ServingOutcome& outcome, RequestSink& sink,
-                 ServingObserver* observer)
+Replica::Replica(std::size_t index, const ReplicaSpec& spec, std::unique_ptr<Scheduler> scheduler,
+                 StepCost& cost, Engine& engine, ReplicaResources resources, ServingOutcome& outcome,
+                 RequestSink& sink, ServingObserver* observer)
     : index_(index),
       spec_(spec),
       scheduler_(std::move(scheduler)),
@@ -146,9 +146,11 @@ void Replica::start_flow() {
     planned_ = use_.time + overhead_;
   }
 
-  const std::array<Demand, 3> demands = {Demand{resources_.sm, use_.flops}, Demand{resources_.hbm, use_.hbm_bytes},
+  const std::array<Demand, 3> demands = {Demand{resources_.sm, use_.flops},
+                                         Demand{resources_.hbm, use_.hbm_bytes},
                                          Demand{resources_.link, use_.link_bytes}};
-  flow_ = engine_.start({.demands = demands, .alone = Seconds(planned_)}, Callback::of<&Replica::step_done>(this));
+  flow_ = engine_.start({.demands = demands, .alone = Seconds(planned_)},
+                        Callback::of<&Replica::step_done>(this));
 }
 
 std::int64_t Replica::longest_run() const {
@@ -215,11 +217,13 @@ void Replica::cut_run_for(const Sequence& arrival) {
       std::min<std::int64_t>(arrival.remaining(), state_.limits.max_num_batched_tokens);
   const bool seat = static_cast<std::int64_t>(state_.running.size()) < state_.limits.max_num_seqs;
   // The blocks free at the start of the run: if even they do not suffice nothing can be admitted.
-  if (!seat || run_steps_ <= 1 || state_.kv.free - state_.kv.blocks_for(tokens) < 0 || !engine_.active(flow_)) {
+  if (!seat || run_steps_ <= 1 || state_.kv.free - state_.kv.blocks_for(tokens) < 0 ||
+      !engine_.active(flow_)) {
     return;
   }
   const double done = engine_.progress(flow_) * planned_;
-  const auto current = std::lower_bound(step_ends_.begin(), step_ends_.begin() + static_cast<std::ptrdiff_t>(run_steps_), done);
+  const auto current = std::lower_bound(step_ends_.begin(),
+                                        step_ends_.begin() + static_cast<std::ptrdiff_t>(run_steps_), done);
   const std::size_t steps = static_cast<std::size_t>(current - step_ends_.begin()) + 1;
   if (steps < run_steps_) {
     run_steps_ = steps;

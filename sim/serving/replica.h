@@ -1,11 +1,11 @@
 // One replica: a scheduler, a KV pool and the GPUs of one tensor-parallel group, played step by step on the
-// engine. A step is one flow on the group's resources (ranks are symmetric, one stands for all): matrix FLOPs,
-// HBM bytes and link bytes, with the priced duration as its time alone; swap copies are flows on HBM and PCIe
-// that must end before the step they make room for.
+// engine. A step is one flow on the group's resources (ranks are symmetric, one stands for all): matrix
+// FLOPs, HBM bytes and link bytes, with the priced duration as its time alone; swap copies are flows on HBM
+// and PCIe that must end before the step they make room for.
 //
-// Runs of decode steps in which nothing can change (no prompt in the batch, nobody to admit, no sequence ends,
-// blocks suffice) are one flow. An arrival that could be admitted cuts such a run at the end of the step it
-// falls into, so the result is the same as stepping one by one.
+// Runs of decode steps in which nothing can change (no prompt in the batch, nobody to admit, no sequence
+// ends, blocks suffice) are one flow. An arrival that could be admitted cuts such a run at the end of the
+// step it falls into, so the result is the same as stepping one by one.
 #pragma once
 
 #include <memory>
@@ -37,8 +37,8 @@ struct ReplicaSpec {
   SchedulerLimits limits;
   KvPool kv;
   std::int64_t max_model_len = 0;
-  Bytes bytes_per_block;            // per GPU
-  BytesPerSecond pcie_bandwidth;    // of one GPU, for swap copies
+  Bytes bytes_per_block;             // per GPU
+  BytesPerSecond pcie_bandwidth;     // of one GPU, for swap copies
   std::int64_t max_run_steps = 512;  // longest run of decode steps played as one
 };
 
@@ -60,7 +60,7 @@ class Replica {
   void start_flow();
   void copies_done(std::uint64_t tag);
   void step_done(std::uint64_t tag);
-  void plan_run();             // durations of the run, into step_ends_
+  void plan_run();  // durations of the run, into step_ends_
   void finish_plain_step(Seconds now, Seconds took);
   void finish_run(Seconds now, Seconds took);
   void emit(Sequence& sequence, Seconds now);
@@ -85,16 +85,16 @@ class Replica {
 
   // The step or run in flight.
   bool busy_ = false;
-  bool run_ = false;                // a run of decode steps
+  bool run_ = false;  // a run of decode steps
   FlowHandle flow_;
   Seconds started_;
-  StepUse use_;                     // of the whole flow
+  StepUse use_;  // of the whole flow
   double overhead_ = 0.0;
-  std::vector<double> step_ends_;   // of a run: end of step i after its start, uncontended (s)
-  std::size_t run_steps_ = 0;       // steps that will be played (after cuts)
-  double planned_ = 0.0;            // duration of the flow as started (s)
+  std::vector<double> step_ends_;  // of a run: end of step i after its start, uncontended (s)
+  std::size_t run_steps_ = 0;      // steps that will be played (after cuts)
+  double planned_ = 0.0;           // duration of the flow as started (s)
   std::int64_t decodes_ = 0, prefill_tokens_ = 0, prefills_ = 0;
-  double decode_context_ = 0.0;     // sum of contexts of decoding sequences at the step's start
+  double decode_context_ = 0.0;  // sum of contexts of decoding sequences at the step's start
   Seconds kv_since_;
 };
 

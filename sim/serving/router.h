@@ -9,7 +9,7 @@
 namespace gpuplan::sim {
 
 struct ReplicaLoad {
-  std::int64_t waiting = 0;      // queued or swapped out
+  std::int64_t waiting = 0;  // queued or swapped out
   std::int64_t running = 0;
 };
 

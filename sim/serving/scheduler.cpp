@@ -69,7 +69,8 @@ void preempt(ReplicaState& state, StepPlan& plan, SequenceId victim) {
 
 void swap_in(ReplicaState& state, StepPlan& plan) {
   KvPool& kv = state.kv;
-  while (!state.swapped.empty() && static_cast<std::int64_t>(state.running.size()) < state.limits.max_num_seqs) {
+  while (!state.swapped.empty() &&
+         static_cast<std::int64_t>(state.running.size()) < state.limits.max_num_seqs) {
     Sequence& sequence = state.sequences[state.swapped.front()];
     // Room for what the sequence needs to go on at once; the watermark does not apply when nothing else runs.
     const std::int64_t spare = state.running.empty() ? 0 : kv.watermark;

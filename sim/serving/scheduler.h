@@ -1,5 +1,6 @@
 // A scheduler decides, step by step, which sequences compute how many tokens, who is admitted and who loses
-// its KV blocks. Implementations: schedulers/vllm_v1.cpp, schedulers/vllm_v0.cpp; one line in registry.cpp each.
+// its KV blocks. Implementations: schedulers/vllm_v1.cpp, schedulers/vllm_v0.cpp; one line in registry.cpp
+// each.
 #pragma once
 
 #include "sim/serving/state.h"

@@ -55,14 +55,17 @@ class QueueTrend {
 
 class Run final : public RequestSink {
  public:
-  Run(const ServingScenario& scenario, const std::string& data_dir, ServingObserver* observer, const Progress& progress)
+  Run(const ServingScenario& scenario, const std::string& data_dir, ServingObserver* observer,
+      const Progress& progress)
       : scenario_(scenario),
         observer_(observer),
         progress_(progress),
-        source_(make_source(scenario.spec.traffic, static_cast<std::uint64_t>(scenario.spec.seed), scenario.base_dir)),
+        source_(make_source(scenario.spec.traffic, static_cast<std::uint64_t>(scenario.spec.seed),
+                            scenario.base_dir)),
         router_(make_router(scenario.spec.engine.router)),
         cost_(make_step_cost(scenario, data_dir)) {
-    outcome_.memory = plan_serving_memory(scenario.gpu, scenario.model, scenario.deployment, scenario.memory_spec());
+    outcome_.memory =
+        plan_serving_memory(scenario.gpu, scenario.model, scenario.deployment, scenario.memory_spec());
     if (scenario.spec.engine.num_gpu_blocks) {
       outcome_.memory.kv_blocks = *scenario.spec.engine.num_gpu_blocks;
     }
@@ -112,7 +115,8 @@ class Run final : public RequestSink {
                .free = memory.kv_blocks,
                .host_total = host,
                .host_free = host,
-               .watermark = static_cast<std::int64_t>(std::ceil(e.watermark * static_cast<double>(memory.kv_blocks))),
+               .watermark =
+                   static_cast<std::int64_t>(std::ceil(e.watermark * static_cast<double>(memory.kv_blocks))),
                .block_size = e.block_size};
     spec.max_model_len = *e.max_model_len;
     spec.bytes_per_block = memory.kv_per_block;
@@ -124,11 +128,13 @@ class Run final : public RequestSink {
       const ReplicaResources resources = {
           engine_.add_resource(name + ".sm", capacity(peak)),
           engine_.add_resource(name + ".hbm", capacity(s.gpu.memory_bandwidth.si())),
-          engine_.add_resource(name + ".link", capacity(std::max(s.gpu.scale_up_bandwidth.si(), s.gpu.pcie_bandwidth.si()))),
+          engine_.add_resource(name + ".link",
+                               capacity(std::max(s.gpu.scale_up_bandwidth.si(), s.gpu.pcie_bandwidth.si()))),
           engine_.add_resource(name + ".pcie", capacity(spec.pcie_bandwidth.si()))};
       resources_.push_back(resources);
-      replicas_.push_back(std::make_unique<Replica>(static_cast<std::size_t>(i), spec, make_scheduler(e.scheduler), cost_,
-                                                    engine_, resources, outcome_, *this, observer_));
+      replicas_.push_back(std::make_unique<Replica>(static_cast<std::size_t>(i), spec,
+                                                    make_scheduler(e.scheduler), cost_, engine_, resources,
+                                                    outcome_, *this, observer_));
     }
     loads_.resize(replicas_.size());
   }
@@ -217,8 +223,9 @@ class Run final : public RequestSink {
 
   void report_progress() {
     const std::optional<std::int64_t> total = scenario_.spec.traffic.requests;
-    progress_(total ? static_cast<double>(outcome_.completed) / static_cast<double>(*total)
-                    : (scenario_.spec.traffic.duration ? engine_.now() / *scenario_.spec.traffic.duration : -1.0));
+    progress_(
+        total ? static_cast<double>(outcome_.completed) / static_cast<double>(*total)
+              : (scenario_.spec.traffic.duration ? engine_.now() / *scenario_.spec.traffic.duration : -1.0));
   }
 
   void finish() {
@@ -227,7 +234,8 @@ class Run final : public RequestSink {
     const TrafficFacts& facts = source_->facts();
     outcome_.notes.insert(outcome_.notes.end(), facts.notes.begin(), facts.notes.end());
     if (source_->skipped() > 0) {
-      outcome_.notes.push_back(std::to_string(source_->skipped()) + " requests of the trace were failed ones and left out");
+      outcome_.notes.push_back(std::to_string(source_->skipped()) +
+                               " requests of the trace were failed ones and left out");
     }
     for (const ReplicaResources& r : resources_) {
       const double seconds = std::max(1e-12, outcome_.end.si()) * static_cast<double>(resources_.size());
@@ -245,8 +253,9 @@ class Run final : public RequestSink {
       const double span = outcome_.last_arrival.si();
       const double rate = span > 0.0 ? static_cast<double>(outcome_.arrived) / span : 0.0;
       outcome_.queue_growth = trend_.slope();
-      outcome_.overloaded = outcome_.queue_growth > 0.02 * rate &&
-                            outcome_.queue_growth * 0.5 * span > std::max(16.0, 0.02 * static_cast<double>(outcome_.arrived));
+      outcome_.overloaded =
+          outcome_.queue_growth > 0.02 * rate &&
+          outcome_.queue_growth * 0.5 * span > std::max(16.0, 0.02 * static_cast<double>(outcome_.arrived));
     }
   }
 

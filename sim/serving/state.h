@@ -35,7 +35,9 @@ struct KvPool {
   std::int64_t watermark = 0;                  // blocks kept free when admitting
   int block_size = 16;
 
-  [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const { return (tokens + block_size - 1) / block_size; }
+  [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const {
+    return (tokens + block_size - 1) / block_size;
+  }
   // Whether `sequence` may grow by `tokens`; grow() then takes the blocks.
   [[nodiscard]] bool fits(const Sequence& sequence, std::int64_t tokens) const {
     return blocks_for(sequence.computed + tokens) - sequence.blocks <= free;

@@ -10,7 +10,10 @@ namespace {
 // The context grid: exact up to 16 tokens, then 16 points per octave.
 constexpr double kPointsPerOctave = 16.0;
 
-double grid_context(std::size_t index) { return index < 16 ? static_cast<double>(index + 1) : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave); }
+double grid_context(std::size_t index) {
+  return index < 16 ? static_cast<double>(index + 1)
+                    : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave);
+}
 
 double grid_position(double context) {
   return context <= 16.0 ? std::max(0.0, context - 1.0) : 15.0 + kPointsPerOctave * std::log2(context / 16.0);
@@ -59,8 +62,8 @@ StepUse operator*(StepUse use, double factor) {
   return use;
 }
 
-StepCost::StepCost(IterationLowering lowering, kernels::KernelModel model, ScaleUp scale_up, bool switch_reduction,
-                   StepCostSpec spec)
+StepCost::StepCost(IterationLowering lowering, kernels::KernelModel model, ScaleUp scale_up,
+                   bool switch_reduction, StepCostSpec spec)
     : lowering_(std::move(lowering)),
       model_(std::move(model)),
       scale_up_(scale_up),
@@ -136,8 +139,10 @@ StepCost::Knot& StepCost::knot(std::int64_t batch, std::size_t index) {
     scratch_.clear();
     lowering_.decode_attention(batch, grid_context(index), scratch_);
     const StepUse use = use_of(scratch_);
-    known = {use.time, use.hbm_bytes, use.flops,
-             use.error[static_cast<std::size_t>(StepPart::attention_decode)], true, use.outside > 0.0, use.limited};
+    known = {use.time,   use.hbm_bytes,
+             use.flops,  use.error[static_cast<std::size_t>(StepPart::attention_decode)],
+             true,       use.outside > 0.0,
+             use.limited};
   }
   return known;
 }
@@ -159,7 +164,9 @@ StepUse StepCost::decode_attention(std::int64_t batch, double context) {
   const Knot low_knot = knot(batch, low);
   const double a = grid_context(low);
   const double share = std::clamp((context - a) / (grid_context(low + 1) - a), 0.0, 1.0);
-  const auto mix = [&](double Knot::*member) { return low_knot.*member + share * (high_knot.*member - low_knot.*member); };
+  const auto mix = [&](double Knot::*member) {
+    return low_knot.*member + share * (high_knot.*member - low_knot.*member);
+  };
   StepUse use;
   const std::size_t part = static_cast<std::size_t>(StepPart::attention_decode);
   use.time = use.seconds[part] = mix(&Knot::time);

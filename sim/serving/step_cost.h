@@ -2,9 +2,9 @@
 //
 // A step runs its kernels one after the other on one stream, so times sum. What depends only on the number of
 // tokens (matrices, norms, all-reduce) is priced once per token count and kept; decode attention is priced on
-// a grid of contexts per batch size and interpolated (a geometric grid, 16 points per octave: the staircase of
-// split-KV is smoothed by less than its own step); prefill attention is priced chunk by chunk. Sequences of
-// different length are priced at their mean context: exact in bytes, blind to the imbalance between SMs.
+// a grid of contexts per batch size and interpolated (a geometric grid, 16 points per octave: the staircase
+// of split-KV is smoothed by less than its own step); prefill attention is priced chunk by chunk. Sequences
+// of different length are priced at their mean context: exact in bytes, blind to the imbalance between SMs.
 #pragma once
 
 #include <array>
@@ -26,8 +26,8 @@ struct StepUse {
   double flops = 0.0;
   double hbm_bytes = 0.0;
   double link_bytes = 0.0;
-  std::array<double, kStepParts> error{};  // expected relative error times seconds, by part
-  double outside = 0.0;                    // seconds priced outside the measured range
+  std::array<double, kStepParts> error{};            // expected relative error times seconds, by part
+  double outside = 0.0;                              // seconds priced outside the measured range
   std::array<double, kernels::kLimiters> limited{};  // seconds by limiter
 
   StepUse& operator+=(const StepUse& other);

@@ -332,8 +332,8 @@ TEST_CASE("sources from traces") {
   }
   SECTION("contradictions that only the trace shows") {
     CHECK_THROWS_WITH(source(R"({"trace": "lengths.csv"})"), Catch::Contains("has no arrival times"));
-    CHECK_THROWS_WITH(source(R"({"trace": "timed.csv", "arrivals": {"rate": 1}})"),
-                      Catch::Contains("set trace_arrivals to false"));
+    // Generated arrivals beside a trace that has its own are what the trace replaces.
+    CHECK_NOTHROW(source(R"({"trace": "timed.csv", "arrivals": {"rate": 1}})"));
     CHECK_THROWS_WITH(source(R"({"trace": "missing.csv"})"), Catch::Contains("missing.csv: found no file"));
   }
   std::filesystem::remove_all(dir);
@@ -357,7 +357,6 @@ TEST_CASE("rules of the spec name the field") {
        "$.traffic.arrivals.process"},
       {R"({"arrivals": {"process": "closed_loop", "concurrency": 0}, "requests": 5, )" + kLengths + "}",
        "$.traffic.arrivals.concurrency"},
-      {R"({"trace": "t.csv", "prompt": {"mean": 5}})", "$.traffic.prompt"},
       {R"({"trace": "t.csv", "trace_arrivals": false})", "$.traffic.arrivals"},
       {"{" + ok + kLengths + R"(, "time_scale": 2})", "$.traffic.time_scale"},
       {"{" + ok + kLengths + R"(, "warmup_requests": 10})", "$.traffic.warmup_requests"},

@@ -25,30 +25,40 @@ po::options_description described() {
   return options;
 }
 
-std::string tera(std::optional<FlopsPerSecond> rate) { return rate && rate->si() > 0.0 ? fmt::format("{:.0f}", rate->si() / 1e12) : "-"; }
+std::string tera(std::optional<FlopsPerSecond> rate) {
+  return rate && rate->si() > 0.0 ? fmt::format("{:.0f}", rate->si() / 1e12) : "-";
+}
 
 std::string gpu_table(const Catalogue& catalogue) {
   using enum Table::Align;
   Table table({"GPU", "SMs", "memory GB", "TB/s", "bf16 TF", "fp8 TF", "link GB/s", "TDP W", "USD/h"});
   for (const Gpu& gpu : catalogue.gpus()) {
     const PricePoint* price = catalogue.latest_on_demand(gpu.name);
-    table.row({gpu.name, std::to_string(gpu.sm_count), fmt::format("{:.0f}", gpu.memory.si() / 1e9), fmt::format("{:.2f}", gpu.memory_bandwidth.si() / 1e12),
-               tera(gpu.peak(Precision::bf16)), tera(gpu.peak(Precision::fp8)), fmt::format("{:.0f}", gpu.scale_up_bandwidth.si() / 1e9), fmt::format("{:.0f}", gpu.tdp.si()),
-               price != nullptr && price->on_demand ? fmt::format("{:.2f}", price->on_demand->si() * 3600.0) : "-"});
+    table.row({gpu.name, std::to_string(gpu.sm_count), fmt::format("{:.0f}", gpu.memory.si() / 1e9),
+               fmt::format("{:.2f}", gpu.memory_bandwidth.si() / 1e12), tera(gpu.peak(Precision::bf16)),
+               tera(gpu.peak(Precision::fp8)), fmt::format("{:.0f}", gpu.scale_up_bandwidth.si() / 1e9),
+               fmt::format("{:.0f}", gpu.tdp.si()),
+               price != nullptr && price->on_demand ? fmt::format("{:.2f}", price->on_demand->si() * 3600.0)
+                                                    : "-"});
   }
-  return table.text() + "dense rates; link: NVLink or xGMI per direction; USD/h: median on-demand price of the\nlatest 90 days on record\n";
+  return table.text() +
+         "dense rates; link: NVLink or xGMI per direction; USD/h: median on-demand price of the\nlatest 90 "
+         "days on record\n";
 }
 
 std::string node_table(const Catalogue& catalogue) {
   using enum Table::Align;
-  Table table({"node", "GPUs", "GPU", "scale-up", "NICs", "GB/s each", "max W"}, {left, right, left, left, right, right, right});
+  Table table({"node", "GPUs", "GPU", "scale-up", "NICs", "GB/s each", "max W"},
+              {left, right, left, left, right, right, right});
   for (const Node& node : catalogue.nodes()) {
     std::string gpus;
     for (const std::string& gpu : node.gpus) {
       gpus += (gpus.empty() ? "" : ", ") + gpu;
     }
-    table.row({node.name, std::to_string(node.gpu_count), gpus, std::string(json::name_of(node.scale_up)) + (node.switch_reduction ? "+NVLS" : ""), std::to_string(node.nic_count),
-               fmt::format("{:g}", node.nic_bandwidth.si() / 1e9), node.power.si() > 0.0 ? fmt::format("{:.0f}", node.power.si()) : "-"});
+    table.row({node.name, std::to_string(node.gpu_count), gpus,
+               std::string(json::name_of(node.scale_up)) + (node.switch_reduction ? "+NVLS" : ""),
+               std::to_string(node.nic_count), fmt::format("{:g}", node.nic_bandwidth.si() / 1e9),
+               node.power.si() > 0.0 ? fmt::format("{:.0f}", node.power.si()) : "-"});
   }
   return table.text();
 }
@@ -57,38 +67,47 @@ std::string fabric_table(const Catalogue& catalogue) {
   using enum Table::Align;
   Table table({"fabric", "kind", "GB/s per direction", "latency"}, {left, left, right, right});
   for (const Fabric& fabric : catalogue.fabrics()) {
-    table.row({fabric.name, fabric.kind, fmt::format("{:g}", fabric.bandwidth.si() / 1e9), fabric.latency ? si(fabric.latency->si(), "s") : "unknown"});
+    table.row({fabric.name, fabric.kind, fmt::format("{:g}", fabric.bandwidth.si() / 1e9),
+               fabric.latency ? si(fabric.latency->si(), "s") : "unknown"});
   }
   return table.text();
 }
 
 std::string model_table(const ModelCatalogue& models) {
   using enum Table::Align;
-  Table table({"model", "kind", "parameters", "active", "layers", "hidden", "KV B/token"}, {left, left, right, right, right, right, right});
+  Table table({"model", "kind", "parameters", "active", "layers", "hidden", "KV B/token"},
+              {left, left, right, right, right, right, right});
   for (const Model& model : models.models()) {
     const ParameterCount count = count_parameters(model);
     const bool decoder = model.kind == ModelKind::decoder;
-    table.row({model.name, std::string(json::name_of(model.kind)), si(count.total, ""), decoder ? si(count.active, "") : "-", decoder ? std::to_string(model.layers) : "-",
-               decoder ? std::to_string(model.hidden) : "-", decoder ? grouped(kv_bytes_per_token(model, Precision::bf16).si()) : "-"});
+    table.row({model.name, std::string(json::name_of(model.kind)), si(count.total, ""),
+               decoder ? si(count.active, "") : "-", decoder ? std::to_string(model.layers) : "-",
+               decoder ? std::to_string(model.hidden) : "-",
+               decoder ? grouped(kv_bytes_per_token(model, Precision::bf16).si()) : "-"});
   }
   return table.text() + "parameters derived from shapes; KV bytes in 16 bit\n";
 }
 
 std::string price_table(const Catalogue& catalogue, const std::string& only) {
   using enum Table::Align;
-  Table table({"GPU", "date", "seller", "USD/h", "1 year", "3 years", "purchase", "standing"}, {left, left, left, right, right, right, right, left});
-  const auto hourly = [](const std::optional<DollarsPerSecond>& price) { return price ? fmt::format("{:.2f}", price->si() * 3600.0) : "-"; };
+  Table table({"GPU", "date", "seller", "USD/h", "1 year", "3 years", "purchase", "standing"},
+              {left, left, left, right, right, right, right, left});
+  const auto hourly = [](const std::optional<DollarsPerSecond>& price) {
+    return price ? fmt::format("{:.2f}", price->si() * 3600.0) : "-";
+  };
   for (const PricePoint& point : catalogue.prices()) {
     if (only.empty() || point.gpu == only) {
-      table.row({point.gpu, point.date, point.vendor, hourly(point.on_demand), hourly(point.reserved_1y), hourly(point.reserved_3y),
-                 point.purchase ? grouped(point.purchase->si()) : "-", std::string(json::name_of(point.standing))});
+      table.row({point.gpu, point.date, point.vendor, hourly(point.on_demand), hourly(point.reserved_1y),
+                 hourly(point.reserved_3y), point.purchase ? grouped(point.purchase->si()) : "-",
+                 std::string(json::name_of(point.standing))});
     }
   }
   return table.text();
 }
 
 // One entry: every field with its value and source.
-std::string entry_text(const std::string& name, const json::Value& raw, const std::map<std::string, Source>& sources) {
+std::string entry_text(const std::string& name, const json::Value& raw,
+                       const std::map<std::string, Source>& sources) {
   using enum Table::Align;
   std::string text = styled(name, Style::heading) + "\n";
   Table table({"field", "value", "standing", "source"}, {left, left, left, left});
@@ -96,8 +115,12 @@ std::string entry_text(const std::string& name, const json::Value& raw, const st
     const json::Value* inner = value.find("value");
     const json::Value& shown = inner != nullptr ? *inner : value;
     const auto source = sources.find(field);
-    std::string printed = shown.is_string() ? shown.string() : shown.is_array() || shown.is_object() ? json::dump(shown) : json::excerpt(shown);
-    table.row({field, printed, source != sources.end() ? std::string(json::name_of(source->second.standing)) : "", source != sources.end() ? source->second.text : ""});
+    std::string printed = shown.is_string()                       ? shown.string()
+                          : shown.is_array() || shown.is_object() ? json::dump(shown)
+                                                                  : json::excerpt(shown);
+    table.row({field, printed,
+               source != sources.end() ? std::string(json::name_of(source->second.standing)) : "",
+               source != sources.end() ? source->second.text : ""});
   };
   for (const json::Member& member : raw.object()) {
     if (member.first == "name" || member.first == "$schema") {
@@ -118,19 +141,24 @@ std::string entry_text(const std::string& name, const json::Value& raw, const st
 std::string model_text(const Model& model) {
   const ParameterCount count = count_parameters(model);
   std::string text = styled(model.name, Style::heading) + "\n" + json::dump(model.raw, 2) + "\n\n";
-  text += fmt::format("parameters derived from shapes: {} ({} active per token)\n", grouped(count.total), grouped(count.active));
+  text += fmt::format("parameters derived from shapes: {} ({} active per token)\n", grouped(count.total),
+                      grouped(count.active));
   if (model.published) {
-    text += fmt::format("published: {} ({}), {:+.2f} % [{}]\n", grouped(model.published->parameters), model.published->exact ? "exact" : "rounded",
+    text += fmt::format("published: {} ({}), {:+.2f} % [{}]\n", grouped(model.published->parameters),
+                        model.published->exact ? "exact" : "rounded",
                         100.0 * (count.total / model.published->parameters - 1.0), model.published->source);
   }
   if (model.kind == ModelKind::decoder) {
-    text += fmt::format("KV cache: {} B per token in 16 bit\n", grouped(kv_bytes_per_token(model, Precision::bf16).si()));
+    text += fmt::format("KV cache: {} B per token in 16 bit\n",
+                        grouped(kv_bytes_per_token(model, Precision::bf16).si()));
   }
   return text;
 }
 
-[[noreturn]] void unknown(const std::string& section, const std::string& name, const std::vector<std::string>& names) {
-  throw InputError(Problem{"catalog " + section, "\"" + name.substr(0, 60) + "\"", "a name of the catalogue", did_you_mean(name, names)});
+[[noreturn]] void unknown(const std::string& section, const std::string& name,
+                          const std::vector<std::string>& names) {
+  throw InputError(Problem{"catalog " + section, "\"" + name.substr(0, 60) + "\"", "a name of the catalogue",
+                           did_you_mean(name, names)});
 }
 
 json::Value names_json(const std::vector<std::string>& names) {
@@ -162,13 +190,19 @@ std::string section_text(const std::string& section, const std::string& name, bo
     return as_json ? json::dump(found->raw, 2) + "\n" : entry_text(found->name, found->raw, found->sources);
   };
   if (section == "gpus") {
-    return name.empty() ? (as_json ? json::dump(names_json(catalogue.gpu_names()), 2) + "\n" : gpu_table(catalogue)) : entry(catalogue.gpu(name), catalogue.gpu_names());
+    return name.empty()
+               ? (as_json ? json::dump(names_json(catalogue.gpu_names()), 2) + "\n" : gpu_table(catalogue))
+               : entry(catalogue.gpu(name), catalogue.gpu_names());
   }
   if (section == "nodes") {
-    return name.empty() ? (as_json ? json::dump(names_json(catalogue.node_names()), 2) + "\n" : node_table(catalogue)) : entry(catalogue.node(name), catalogue.node_names());
+    return name.empty()
+               ? (as_json ? json::dump(names_json(catalogue.node_names()), 2) + "\n" : node_table(catalogue))
+               : entry(catalogue.node(name), catalogue.node_names());
   }
   if (section == "fabrics") {
-    return name.empty() ? (as_json ? json::dump(names_json(catalogue.fabric_names()), 2) + "\n" : fabric_table(catalogue)) : entry(catalogue.fabric(name), catalogue.fabric_names());
+    return name.empty() ? (as_json ? json::dump(names_json(catalogue.fabric_names()), 2) + "\n"
+                                   : fabric_table(catalogue))
+                        : entry(catalogue.fabric(name), catalogue.fabric_names());
   }
   const Gpu* gpu = name.empty() ? nullptr : catalogue.gpu(name);
   if (!name.empty() && gpu == nullptr) {
@@ -203,7 +237,8 @@ int catalog_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("catalog"), described(), "words", options)) {
     return kDone;
   }
-  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
+                                                : std::vector<std::string>{};
   const bool as_json = options.count("json") > 0;
   if (words.empty()) {
     std::string text;
@@ -212,12 +247,16 @@ int catalog_command(const std::vector<std::string>& arguments) {
         text += section_text(section, "", false) + "\n";
       }
     }
-    print(text + "gpuplan catalog SECTION NAME shows one entry with the source of each value;\nsections: gpus nodes fabrics models prices\n");
+    print(text +
+          "gpuplan catalog SECTION NAME shows one entry with the source of each value;\nsections: gpus nodes "
+          "fabrics models prices\n");
     return kDone;
   }
   if (std::find(kSections.begin(), kSections.end(), words[0]) == kSections.end() || words.size() > 2) {
     const std::string hint = did_you_mean(words[0], kSections);
-    throw UsageError{fmt::format("catalog takes a section (gpus, nodes, fabrics, models, prices) and a name{}{}", hint.empty() ? "" : "; ", hint)};
+    throw UsageError{
+        fmt::format("catalog takes a section (gpus, nodes, fabrics, models, prices) and a name{}{}",
+                    hint.empty() ? "" : "; ", hint)};
   }
   print(section_text(words[0], words.size() > 1 ? words[1] : "", as_json));
   return kDone;

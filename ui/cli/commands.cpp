@@ -20,22 +20,25 @@ namespace {
 
 constexpr std::array kCommands = {
     Command{"run", "SCENARIO.json", "simulate a scenario and report", run_command, run_options},
-    Command{"explain", "SCENARIO.json [METRIC...]", "where a number comes from: formula, inputs, provenance", explain_command,
-            explain_options},
-    Command{"catalog", "[gpus|nodes|fabrics|models|prices] [NAME]", "what the catalogue holds, with sources", catalog_command,
-            catalog_options},
+    Command{"explain", "SCENARIO.json [METRIC...]", "where a number comes from: formula, inputs, provenance",
+            explain_command, explain_options},
+    Command{"catalog", "[gpus|nodes|fabrics|models|prices] [NAME]", "what the catalogue holds, with sources",
+            catalog_command, catalog_options},
     Command{"schema", "[serving|...]", "JSON Schema of scenario files", schema_command, schema_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
     Command{"completion", "bash", "shell completion script", completion_command, completion_options},
 };
 
 std::string overview() {
-  std::string text = "gpuplan simulates GPU clusters and answers design questions about them.\n\nusage: gpuplan COMMAND [ARGUMENTS]\n\n";
+  std::string text =
+      "gpuplan simulates GPU clusters and answers design questions about them.\n\nusage: gpuplan COMMAND "
+      "[ARGUMENTS]\n\n";
   for (const Command& command : kCommands) {
     text += fmt::format("  {:<11} {}\n", command.name, command.summary);
   }
-  return text + "\n'gpuplan COMMAND --help' tells more. Exit codes: 0 done, 1 a check failed,\n"
-                "2 wrong usage, 3 bad input, 4 the model does not fit.\n";
+  return text +
+         "\n'gpuplan COMMAND --help' tells more. Exit codes: 0 done, 1 a check failed,\n"
+         "2 wrong usage, 3 bad input, 4 the model does not fit.\n";
 }
 
 int dispatch(const std::vector<std::string>& words) {
@@ -47,7 +50,8 @@ int dispatch(const std::vector<std::string>& words) {
     print("gpuplan 0.1.0\n");
     return kDone;
   }
-  const auto found = std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& c) { return c.name == words[0]; });
+  const auto found =
+      std::find_if(kCommands.begin(), kCommands.end(), [&](const Command& c) { return c.name == words[0]; });
   if (found == kCommands.end()) {
     const std::string hint = did_you_mean(words[0], command_names());
     throw UsageError{fmt::format("unknown command '{}'{}", words[0], hint.empty() ? "" : "; " + hint)};
@@ -80,14 +84,16 @@ std::vector<std::string> long_options(const po::options_description& described) 
 }
 
 bool parse_options(const std::vector<std::string>& arguments, const Command& command,
-                   const po::options_description& described, const char* positional_name, po::variables_map& out) {
+                   const po::options_description& described, const char* positional_name,
+                   po::variables_map& out) {
   po::options_description all;
   all.add(described);
   all.add_options()(positional_name, po::value<std::vector<std::string>>());
   po::positional_options_description positional;
   positional.add(positional_name, -1);
   if (std::find(arguments.begin(), arguments.end(), "--help") != arguments.end()) {
-    print(fmt::format("usage: gpuplan {} {} [OPTIONS]\n{}\n\n", command.name, command.arguments, command.summary));
+    print(fmt::format("usage: gpuplan {} {} [OPTIONS]\n{}\n\n", command.name, command.arguments,
+                      command.summary));
     std::ostringstream text;
     text << described;
     print(text.str());
@@ -100,7 +106,8 @@ bool parse_options(const std::vector<std::string>& arguments, const Command& com
     po::notify(out);
   } catch (const po::unknown_option& error) {
     const std::string hint = did_you_mean(error.get_option_name(), long_options(described));
-    throw UsageError{fmt::format("{}: unknown option '{}'{}", command.name, error.get_option_name(), hint.empty() ? "" : "; " + hint)};
+    throw UsageError{fmt::format("{}: unknown option '{}'{}", command.name, error.get_option_name(),
+                                 hint.empty() ? "" : "; " + hint)};
   } catch (const po::error& error) {
     throw UsageError{fmt::format("{}: {}", command.name, error.what())};
   }

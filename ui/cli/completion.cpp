@@ -35,7 +35,8 @@ std::string bash_script() {
     }
     cases += fmt::format("    {}) words=\"{}\" ;;\n", command.name, join(words));
   }
-  return fmt::format(R"(# bash completion of gpuplan; install: gpuplan completion bash > ~/.local/share/bash-completion/completions/gpuplan
+  return fmt::format(
+      R"(# bash completion of gpuplan; install: gpuplan completion bash > ~/.local/share/bash-completion/completions/gpuplan
 _gpuplan() {{
   local current="${{COMP_WORDS[COMP_CWORD]}}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -51,7 +52,7 @@ _gpuplan() {{
 }}
 complete -o filenames -F _gpuplan gpuplan ./gpuplan
 )",
-                     join(command_names()), cases);
+      join(command_names()), cases);
 }
 
 }  // namespace
@@ -63,7 +64,8 @@ int completion_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("completion"), described(), "shell", options)) {
     return kDone;
   }
-  const auto shells = options.count("shell") > 0 ? options["shell"].as<std::vector<std::string>>() : std::vector<std::string>{"bash"};
+  const auto shells = options.count("shell") > 0 ? options["shell"].as<std::vector<std::string>>()
+                                                 : std::vector<std::string>{"bash"};
   if (shells.size() != 1 || shells[0] != "bash") {
     throw UsageError{"completion: known shells: bash"};
   }

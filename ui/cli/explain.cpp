@@ -33,13 +33,15 @@ int explain_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("explain"), described(), "words", options)) {
     return kDone;
   }
-  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
+                                                : std::vector<std::string>{};
   if (words.empty()) {
     throw UsageError{"explain takes a scenario file, and metrics such as serving.tpot.mean"};
   }
   const sim::ScenarioFile file = serving_file(options, words[0]);
   const sim::Library library = sim::Library::load(data_root());
-  const sim::ServingScenario scenario = sim::resolve_serving(file.document, file.name, file.base_dir, library);
+  const sim::ServingScenario scenario =
+      sim::resolve_serving(file.document, file.name, file.base_dir, library);
   if (const std::optional<sim::DoesNotFit> misfit = sim::check_fit(scenario, library)) {
     print(misfit_text(scenario, *misfit));
     return kDoesNotFit;
@@ -47,12 +49,14 @@ int explain_command(const std::vector<std::string>& arguments) {
   sim::ServingOutcome outcome;
   {
     ProgressBar progress;
-    outcome = sim::simulate_serving(scenario, library.data_dir, nullptr, [&](double fraction) { progress.show(fraction); });
+    outcome = sim::simulate_serving(scenario, library.data_dir, nullptr,
+                                    [&](double fraction) { progress.show(fraction); });
   }
   const sim::Result result = sim::report_serving(scenario, outcome, library);
   sim::StepCost cost = sim::make_step_cost(scenario, library.data_dir);
 
-  const std::vector<std::string> metrics = words.size() > 1 ? std::vector<std::string>(words.begin() + 1, words.end()) : sim::headline_metrics();
+  const std::vector<std::string> metrics =
+      words.size() > 1 ? std::vector<std::string>(words.begin() + 1, words.end()) : sim::headline_metrics();
   json::Array parts;
   std::string text;
   for (const std::string& metric : metrics) {

@@ -33,7 +33,8 @@ po::options_description described() {
 int run_serving(const sim::ScenarioFile& file, const po::variables_map& options) {
   const auto started = std::chrono::steady_clock::now();
   const sim::Library library = sim::Library::load(data_root());
-  const sim::ServingScenario scenario = sim::resolve_serving(file.document, file.name, file.base_dir, library);
+  const sim::ServingScenario scenario =
+      sim::resolve_serving(file.document, file.name, file.base_dir, library);
   const bool as_json = options.count("json") > 0;
   if (const std::optional<sim::DoesNotFit> misfit = sim::check_fit(scenario, library)) {
     print(as_json ? json::dump(misfit_json(scenario, *misfit), 2) + "\n" : misfit_text(scenario, *misfit));
@@ -42,14 +43,16 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
 
   std::unique_ptr<sim::ChromeTraceWriter> timeline;
   if (options.count("trace") > 0) {
-    timeline = std::make_unique<sim::ChromeTraceWriter>(options["trace"].as<std::string>(), scenario.replicas, scenario.spec.name);
+    timeline = std::make_unique<sim::ChromeTraceWriter>(options["trace"].as<std::string>(), scenario.replicas,
+                                                        scenario.spec.name);
   }
   const bool quiet = options.count("quiet") > 0;
   sim::ServingOutcome outcome;
   {
     ProgressBar progress;
-    outcome = sim::simulate_serving(scenario, library.data_dir, timeline.get(),
-                                    quiet ? sim::Progress{} : [&](double fraction) { progress.show(fraction); });
+    outcome = sim::simulate_serving(
+        scenario, library.data_dir, timeline.get(),
+        quiet ? sim::Progress{} : [&](double fraction) { progress.show(fraction); });
   }
   if (timeline) {
     timeline->close();
@@ -58,7 +61,8 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
   print(as_json ? json::dump(result.to_json(), 2) + "\n" : serving_text(scenario, outcome, result));
   if (!quiet) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    std::cerr << fmt::format("simulated {} of {} requests in {:.2f} s\n", si(outcome.end.si(), "s"), outcome.arrived, seconds);
+    std::cerr << fmt::format("simulated {} of {} requests in {:.2f} s\n", si(outcome.end.si(), "s"),
+                             outcome.arrived, seconds);
   }
   return kDone;
 }
@@ -72,9 +76,11 @@ int run_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("run"), described(), "scenario", options)) {
     return kDone;
   }
-  const auto paths = options.count("scenario") > 0 ? options["scenario"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto paths = options.count("scenario") > 0 ? options["scenario"].as<std::vector<std::string>>()
+                                                   : std::vector<std::string>{};
   if (paths.size() != 1) {
-    throw UsageError{fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};
+    throw UsageError{
+        fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};
   }
   const sim::ScenarioFile file = serving_file(options, paths[0]);
   return run_serving(file, options);

@@ -6,7 +6,8 @@ namespace po = boost::program_options;
 
 void add_scenario_options(po::options_description& options) {
   auto add = options.add_options();
-  add("set", po::value<std::vector<std::string>>()->composing(), "PATH=VALUE: override a field, e.g. traffic.arrivals.rate=10");
+  add("set", po::value<std::vector<std::string>>()->composing(),
+      "PATH=VALUE: override a field, e.g. traffic.arrivals.rate=10");
   add("seed", po::value<std::int64_t>(), "seed of the random streams (overrides the scenario's)");
 }
 
@@ -20,7 +21,8 @@ sim::ScenarioFile serving_file(const po::variables_map& options, const std::stri
   }
   sim::ScenarioFile file = sim::load_scenario_file(path, overrides);
   if (file.kind != "serving") {
-    throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"", "a kind that this version simulates: serving",
+    throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"",
+                             "a kind that this version simulates: serving",
                              did_you_mean(file.kind, {"serving"})});
   }
   return file;

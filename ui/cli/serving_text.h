@@ -6,7 +6,8 @@
 
 namespace gpuplan::cli {
 
-std::string serving_text(const sim::ServingScenario& scenario, const sim::ServingOutcome& outcome, const sim::Result& result);
+std::string serving_text(const sim::ServingScenario& scenario, const sim::ServingOutcome& outcome,
+                         const sim::Result& result);
 std::string misfit_text(const sim::ServingScenario& scenario, const sim::DoesNotFit& misfit);
 json::Value misfit_json(const sim::ServingScenario& scenario, const sim::DoesNotFit& misfit);
 

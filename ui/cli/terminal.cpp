@@ -49,7 +49,8 @@ std::string si(double value, std::string_view unit) {
   if (value == 0.0 || !std::isfinite(value)) {
     return fmt::format("{:g} {}", value, unit);
   }
-  static constexpr std::array<const char*, 12> prefixes = {"p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E", "Z"};
+  static constexpr std::array<const char*, 12> prefixes = {"p", "n", "µ", "m", "",  "k",
+                                                           "M", "G", "T", "P", "E", "Z"};
   int index = 4;
   double scaled = value;
   while (std::abs(scaled) >= 999.5 && index < 11) {
@@ -88,8 +89,8 @@ std::string bar(double fraction, int width) {
 }
 
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; }));
 }
 
 Table::Table(std::vector<std::string> header, std::vector<Align> align) : align_(std::move(align)) {
@@ -192,8 +193,9 @@ void ProgressBar::show(double fraction) {
   const int step = fraction >= 0.0 ? static_cast<int>(fraction * 200.0) : static_cast<int>(calls_ / 16);
   if (step != last_) {
     last_ = step;
-    const std::string line = fraction >= 0.0 ? fmt::format("\r[{}] {:3.0f} %", bar(fraction, 40), 100.0 * std::min(1.0, fraction))
-                                             : fmt::format("\r{} simulating", std::string(1, "|/-\\"[calls_ / 16 % 4]));
+    const std::string line =
+        fraction >= 0.0 ? fmt::format("\r[{}] {:3.0f} %", bar(fraction, 40), 100.0 * std::min(1.0, fraction))
+                        : fmt::format("\r{} simulating", std::string(1, "|/-\\"[calls_ / 16 % 4]));
     std::fputs(line.c_str(), stderr);
     std::fflush(stderr);
   }

@@ -18,18 +18,24 @@ po::options_description described() {
   po::options_description options("options");
   auto add = options.add_options();
   add("json", "print one JSON object instead of text");
-  add("gpu", po::value<std::string>()->default_value(""), "NAME: GPU of a kernel table (default: the folder it lies in)");
-  add("op", po::value<std::string>()->default_value(""), "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
-  add("where", po::value<std::vector<std::string>>()->composing(), "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated)");
-  add("group-by", po::value<std::string>()->default_value(""), "FIELD,FIELD: what makes a group (default: gpu, op or framework, dtype or metric)");
+  add("gpu", po::value<std::string>()->default_value(""),
+      "NAME: GPU of a kernel table (default: the folder it lies in)");
+  add("op", po::value<std::string>()->default_value(""),
+      "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
+  add("where", po::value<std::vector<std::string>>()->composing(),
+      "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated)");
+  add("group-by", po::value<std::string>()->default_value(""),
+      "FIELD,FIELD: what makes a group (default: gpu, op or framework, dtype or metric)");
   add("worst", po::value<std::size_t>()->default_value(10), "N: worst rows to show");
-  add("fail-above", po::value<std::vector<std::string>>()->composing(), "FIGURE=VALUE: exit 1 when an overall figure (median, mean, p90, bias) is above, as a fraction");
+  add("fail-above", po::value<std::vector<std::string>>()->composing(),
+      "FIGURE=VALUE: exit 1 when an overall figure (median, mean, p90, bias) is above, as a fraction");
   add("jobs", po::value<int>()->default_value(2), "N: worker processes for simulations");
   add("help", "this text");
   return options;
 }
 
-std::vector<std::pair<std::string, std::string>> pairs_of(const po::variables_map& options, const char* name) {
+std::vector<std::pair<std::string, std::string>> pairs_of(const po::variables_map& options,
+                                                          const char* name) {
   std::vector<std::pair<std::string, std::string>> out;
   if (options.count(name) > 0) {
     for (const std::string& text : options[name].as<std::vector<std::string>>()) {
@@ -70,7 +76,8 @@ double figure_of(const calibrate::ErrorStatistics& errors, const std::string& na
   if (name == "bias") {
     return std::abs(errors.bias);
   }
-  throw UsageError{fmt::format("validate --fail-above: unknown figure '{}'; figures: median, mean, p90, max, bias", name)};
+  throw UsageError{
+      fmt::format("validate --fail-above: unknown figure '{}'; figures: median, mean, p90, max, bias", name)};
 }
 
 }  // namespace
@@ -82,7 +89,8 @@ int validate_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("validate"), described(), "files", options)) {
     return kDone;
   }
-  const auto files = options.count("files") > 0 ? options["files"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto files = options.count("files") > 0 ? options["files"].as<std::vector<std::string>>()
+                                                : std::vector<std::string>{};
   if (files.empty()) {
     throw UsageError{"validate takes measured tables: kernel CSV(.gz) or serving CSV files"};
   }
@@ -96,20 +104,27 @@ int validate_command(const std::vector<std::string>& arguments) {
   for (const std::string& file : files) {
     if (calibrate::is_serving_table(file)) {
       serving = true;
-      rows.append(calibrate::validate_serving_table(file, {.library = &library, .jobs = options["jobs"].as<int>(), .where = where}));
+      rows.append(calibrate::validate_serving_table(
+          file, {.library = &library, .jobs = options["jobs"].as<int>(), .where = where}));
       continue;
     }
     if (!calibrate::is_kernel_table(file)) {
       json::read_file(file, std::size_t{1} << 30);  // says when it cannot be read at all
-      throw InputError(Problem{file, "no table that validation knows", "the columns of a kernel table or of a serving table", ""});
+      throw InputError(Problem{file, "no table that validation knows",
+                               "the columns of a kernel table or of a serving table", ""});
     }
-    calibrate::ValidationRows table = calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(), .catalogue = &library.hardware, .data_dir = library.data_dir});
+    calibrate::ValidationRows table =
+        calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(),
+                                                .catalogue = &library.hardware,
+                                                .data_dir = library.data_dir});
     std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
       const auto holds = [&](const std::string& field, const std::string& value) {
         const auto found = row.key.find(field);
         return found != row.key.end() && found->second == value;
       };
-      return (!op.empty() && !holds("op", op)) || !std::all_of(where.begin(), where.end(), [&](const auto& w) { return holds(w.first, w.second); });
+      return (!op.empty() && !holds("op", op)) ||
+             !std::all_of(where.begin(), where.end(),
+                          [&](const auto& w) { return holds(w.first, w.second); });
     });
     rows.append(std::move(table));
   }
@@ -121,7 +136,8 @@ int validate_command(const std::vector<std::string>& arguments) {
     summary_options.group_by = {"gpu", "framework", "metric"};
   }
   const calibrate::ErrorSummary summary = calibrate::summarise(rows, summary_options);
-  print(options.count("json") > 0 ? json::dump(calibrate::to_json(summary), 2) + "\n" : calibrate::to_text(summary, serving ? "SI" : "s"));
+  print(options.count("json") > 0 ? json::dump(calibrate::to_json(summary), 2) + "\n"
+                                  : calibrate::to_text(summary, serving ? "SI" : "s"));
   for (const auto& [name, limit] : limits) {
     char* end = nullptr;
     const double most = std::strtod(limit.c_str(), &end);

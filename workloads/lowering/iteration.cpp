@@ -8,7 +8,7 @@ namespace gpuplan {
 namespace {
 
 constexpr std::array<std::string_view, kStepParts> kStepPartNames = {
-    "gemm", "attention_prefill", "attention_decode", "experts", "norm_activation", "embedding_sampling",
+    "gemm",      "attention_prefill", "attention_decode", "experts", "norm_activation", "embedding_sampling",
     "all_reduce"};
 
 using kernels::Elementwise;
@@ -37,7 +37,9 @@ Precision residual_precision(const Deployment& deployment) {
 LoweredOperation pass(std::string_view name, Elementwise::Kind kind, double elements, double read_elements,
                       double bytes_each, double count) {
   return {name, StepPart::norm_activation,
-          Elementwise{.kind = kind, .elements = elements, .read = Bytes(read_elements * bytes_each),
+          Elementwise{.kind = kind,
+                      .elements = elements,
+                      .read = Bytes(read_elements * bytes_each),
                       .written = Bytes(elements * bytes_each)},
           count};
 }
@@ -72,14 +74,16 @@ void IterationLowering::body(std::int64_t tokens, std::vector<LoweredOperation>&
   const double layers = m.layers;
   const double t = static_cast<double>(tokens);
   const auto gemm = [&](std::string_view name, std::int64_t n, std::int64_t k, double count) {
-    out.push_back({name, StepPart::gemm, Gemm{.m = tokens, .n = n, .k = k, .activations = act, .weights = wgt}, count});
+    out.push_back(
+        {name, StepPart::gemm, Gemm{.m = tokens, .n = n, .k = k, .activations = act, .weights = wgt}, count});
   };
 
   out.push_back({"embedding", StepPart::embedding_sampling,
                  kernels::Embedding{.tokens = tokens, .hidden = m.hidden, .precision = res}, 1.0});
 
   // Attention block. The residual add is fused with the norm: reads x and residual, writes both.
-  out.push_back(pass("input_norm", Elementwise::Kind::norm, 2.0 * t * m.hidden, 2.0 * t * m.hidden, bytes, layers));
+  out.push_back(
+      pass("input_norm", Elementwise::Kind::norm, 2.0 * t * m.hidden, 2.0 * t * m.hidden, bytes, layers));
   std::int64_t attention_width = 0;  // columns that o_proj reads on this rank
   double qk_elements = 0.0;
   if (m.mla) {
@@ -110,7 +114,8 @@ void IterationLowering::body(std::int64_t tokens, std::vector<LoweredOperation>&
   gemm("o_proj", m.hidden, attention_width, layers);
 
   // Feed-forward block.
-  out.push_back(pass("post_attention_norm", Elementwise::Kind::norm, 2.0 * t * m.hidden, 2.0 * t * m.hidden, bytes, layers));
+  out.push_back(pass("post_attention_norm", Elementwise::Kind::norm, 2.0 * t * m.hidden, 2.0 * t * m.hidden,
+                     bytes, layers));
   const double moe_layers = m.moe ? layers - m.moe->first_dense_layers : 0.0;
   const double dense_layers = layers - moe_layers;
   const double up_factor = m.mlp == Mlp::gated ? 2.0 : 1.0;
@@ -125,15 +130,25 @@ void IterationLowering::body(std::int64_t tokens, std::vector<LoweredOperation>&
   }
   if (moe_layers > 0) {
     const Experts& moe = *m.moe;
-    out.push_back({"router", StepPart::gemm, Gemm{.m = tokens, .n = moe.experts, .k = m.hidden, .activations = res, .weights = res}, moe_layers});
+    out.push_back({"router", StepPart::gemm,
+                   Gemm{.m = tokens, .n = moe.experts, .k = m.hidden, .activations = res, .weights = res},
+                   moe_layers});
     out.push_back({"experts", StepPart::experts,
-                   kernels::GroupedExperts{.tokens = tokens, .hidden = m.hidden, .expert_ffn = moe.expert_ffn / tp,
-                                           .experts = moe.experts, .local_experts = moe.experts, .top_k = moe.top_k,
-                                           .activations = act, .weights = wgt, .imbalance = 1.0},
+                   kernels::GroupedExperts{.tokens = tokens,
+                                           .hidden = m.hidden,
+                                           .expert_ffn = moe.expert_ffn / tp,
+                                           .experts = moe.experts,
+                                           .local_experts = moe.experts,
+                                           .top_k = moe.top_k,
+                                           .activations = act,
+                                           .weights = wgt,
+                                           .imbalance = 1.0},
                    moe_layers});
     if (moe.shared_experts > 0) {
-      feed_forward("shared_gate_up_proj", "shared_down_proj",
-                   std::max<std::int64_t>(1, static_cast<std::int64_t>(moe.shared_experts) * moe.shared_ffn_each / tp), moe_layers);
+      feed_forward(
+          "shared_gate_up_proj", "shared_down_proj",
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(moe.shared_experts) * moe.shared_ffn_each / tp),
+          moe_layers);
     }
   }
   if (tp > 1) {
@@ -147,21 +162,29 @@ void IterationLowering::head(std::int64_t sequences, std::vector<LoweredOperatio
   const Model& m = model_;
   const Precision res = residual_precision(deployment_);
   const double n = static_cast<double>(sequences);
-  out.push_back(pass("final_norm", Elementwise::Kind::norm, n * m.hidden, n * m.hidden, bytes_per_element(res), 1.0));
+  out.push_back(
+      pass("final_norm", Elementwise::Kind::norm, n * m.hidden, n * m.hidden, bytes_per_element(res), 1.0));
   const std::int64_t columns = (m.vocab + deployment_.tensor_parallel - 1) / deployment_.tensor_parallel;
   out.push_back({"lm_head", StepPart::gemm,
                  Gemm{.m = sequences, .n = columns, .k = m.hidden, .activations = res, .weights = res}, 1.0});
-  out.push_back({"sampler", StepPart::embedding_sampling, kernels::Sampling{.sequences = sequences, .vocab = m.vocab}, 1.0});
+  out.push_back({"sampler", StepPart::embedding_sampling,
+                 kernels::Sampling{.sequences = sequences, .vocab = m.vocab}, 1.0});
 }
 
-void IterationLowering::decode_attention(std::int64_t batch, double context, std::vector<LoweredOperation>& out) const {
+void IterationLowering::decode_attention(std::int64_t batch, double context,
+                                         std::vector<LoweredOperation>& out) const {
   const Model& m = model_;
   const int tp = deployment_.tensor_parallel;
   for (const LayerGroup& group : attention_groups()) {
-    kernels::AttentionDecode op{.batch = batch, .context = context, .heads = m.heads / tp,
-                                .kv_heads = kv_heads_per_rank(m, tp), .head_dim = m.head_dim,
-                                .value_dim = m.head_dim, .window = group.window,
-                                .compute = residual_precision(deployment_), .kv = deployment_.kv};
+    kernels::AttentionDecode op{.batch = batch,
+                                .context = context,
+                                .heads = m.heads / tp,
+                                .kv_heads = kv_heads_per_rank(m, tp),
+                                .head_dim = m.head_dim,
+                                .value_dim = m.head_dim,
+                                .window = group.window,
+                                .compute = residual_precision(deployment_),
+                                .kv = deployment_.kv};
     if (m.mla) {
       op.latent_dim = m.mla->kv_lora_rank + m.mla->qk_rope_head_dim;
       op.kv_heads = 1;
@@ -177,10 +200,16 @@ void IterationLowering::prefill_attention(std::int64_t queries, std::int64_t con
   const Model& m = model_;
   const int tp = deployment_.tensor_parallel;
   for (const LayerGroup& group : attention_groups()) {
-    kernels::AttentionPrefill op{.batch = 1, .queries = queries, .context = context, .heads = m.heads / tp,
-                                 .kv_heads = kv_heads_per_rank(m, tp), .head_dim = m.head_dim,
-                                 .value_dim = m.head_dim, .window = group.window,
-                                 .compute = residual_precision(deployment_), .kv = deployment_.kv};
+    kernels::AttentionPrefill op{.batch = 1,
+                                 .queries = queries,
+                                 .context = context,
+                                 .heads = m.heads / tp,
+                                 .kv_heads = kv_heads_per_rank(m, tp),
+                                 .head_dim = m.head_dim,
+                                 .value_dim = m.head_dim,
+                                 .window = group.window,
+                                 .compute = residual_precision(deployment_),
+                                 .kv = deployment_.kv};
     if (m.mla) {  // prompts are expanded to full heads
       op.kv_heads = op.heads;
       op.head_dim = m.mla->qk_nope_head_dim + m.mla->qk_rope_head_dim;

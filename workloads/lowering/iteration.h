@@ -19,13 +19,21 @@
 namespace gpuplan {
 
 // What part of the step an operation belongs to; breakdowns are by this.
-enum class StepPart { gemm, attention_prefill, attention_decode, experts, norm_activation, embedding_sampling, all_reduce };
+enum class StepPart {
+  gemm,
+  attention_prefill,
+  attention_decode,
+  experts,
+  norm_activation,
+  embedding_sampling,
+  all_reduce
+};
 inline constexpr std::size_t kStepParts = 7;
 std::span<const std::string_view> enum_names(StepPart tag);
 
-using AnyOperation = std::variant<kernels::Gemm, kernels::AttentionPrefill, kernels::AttentionDecode,
-                                  kernels::Elementwise, kernels::Embedding, kernels::Sampling,
-                                  kernels::GroupedExperts, kernels::AllReduce>;
+using AnyOperation =
+    std::variant<kernels::Gemm, kernels::AttentionPrefill, kernels::AttentionDecode, kernels::Elementwise,
+                 kernels::Embedding, kernels::Sampling, kernels::GroupedExperts, kernels::AllReduce>;
 
 struct LoweredOperation {
   std::string_view name;  // "qkv_proj"
@@ -66,7 +74,8 @@ class IterationLowering {
   // Attention of all layers for `batch` decoding sequences of mean context `context` (new token included).
   void decode_attention(std::int64_t batch, double context, std::vector<LoweredOperation>& out) const;
   // Attention of all layers for one prompt chunk of `queries` tokens that ends at position `context`.
-  void prefill_attention(std::int64_t queries, std::int64_t context, std::vector<LoweredOperation>& out) const;
+  void prefill_attention(std::int64_t queries, std::int64_t context,
+                         std::vector<LoweredOperation>& out) const;
 
   // Kernels launched per iteration (decode): what an eager engine pays launch time for.
   [[nodiscard]] double kernels_per_iteration() const;

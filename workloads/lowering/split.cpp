@@ -62,7 +62,8 @@ Bytes weights_per_rank(const Model& model, const Deployment& deployment) {
     attention = down + (count.attention - down) / tp;
   } else if (deployment.tensor_parallel > model.kv_heads) {
     // K and V projections of replicated heads.
-    const double kv_all = 2.0 * model.layers * static_cast<double>(model.hidden) * model.kv_heads * model.head_dim;
+    const double kv_all =
+        2.0 * model.layers * static_cast<double>(model.hidden) * model.kv_heads * model.head_dim;
     attention = (count.attention - kv_all) / tp + kv_all / model.kv_heads;
   }
   const double matrices = attention + (count.mlp + count.experts) / tp;

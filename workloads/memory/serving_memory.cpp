@@ -7,7 +7,8 @@ namespace gpuplan {
 
 Bytes usable_memory(const Gpu& gpu) {
   const double sold_gb = gpu.memory.si() / 1e9;
-  const bool gddr_with_ecc = gpu.memory_type.rfind("GDDR6", 0) == 0 && gpu.memory_type.rfind("GDDR6X", 0) != 0;
+  const bool gddr_with_ecc =
+      gpu.memory_type.rfind("GDDR6", 0) == 0 && gpu.memory_type.rfind("GDDR6X", 0) != 0;
   const double share = gddr_with_ecc ? 0.99 * 15.0 / 16.0 : 0.99;
   return Bytes(sold_gb * 1073741824.0 * share);
 }
@@ -22,7 +23,8 @@ Bytes activation_peak(const Model& model, const Deployment& deployment, const Se
   }
   const double gate_and_up = (model.mlp == Mlp::gated ? 3.0 : 2.0) * ffn / tp;
   const double layer = tokens * (gate_and_up + 2.0 * model.hidden) * bytes;
-  const double logits = static_cast<double>(spec.max_num_seqs) * static_cast<double>(model.vocab) * 4.0 * 10.0;
+  const double logits =
+      static_cast<double>(spec.max_num_seqs) * static_cast<double>(model.vocab) * 4.0 * 10.0;
   const double residual = tokens * model.hidden * 2.0 * bytes;
   return Bytes(residual + std::max(layer, logits));
 }
@@ -40,9 +42,8 @@ ServingMemory plan_serving_memory(const Gpu& gpu, const Model& model, const Depl
   out.kv_budget = out.requested - out.weights - out.activations - out.context - out.communication;
   out.kv_per_token = kv_bytes_per_token_per_rank(model, deployment);
   out.kv_per_block = out.kv_per_token * static_cast<double>(spec.block_size);
-  out.kv_blocks = out.kv_budget.si() > 0.0
-                      ? static_cast<std::int64_t>(std::floor(out.kv_budget / out.kv_per_block))
-                      : 0;
+  out.kv_blocks =
+      out.kv_budget.si() > 0.0 ? static_cast<std::int64_t>(std::floor(out.kv_budget / out.kv_per_block)) : 0;
   return out;
 }
 

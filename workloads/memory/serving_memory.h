@@ -29,7 +29,7 @@ struct ServingMemorySpec {
 struct ServingMemory {
   Bytes usable, requested;
   Bytes weights, activations, context, communication;
-  Bytes kv_budget;        // negative: does not fit
+  Bytes kv_budget;  // negative: does not fit
   Bytes kv_per_token, kv_per_block;
   std::int64_t kv_blocks = 0;  // 0: does not fit
   int block_size = 16;

@@ -240,10 +240,6 @@ std::unique_ptr<RequestSource> make_source(const TrafficSpec& spec, std::uint64_
     const std::string path = find_trace(spec.trace, base_dir);
     std::unique_ptr<TraceReader> reader = open_trace(path);
     replayed = spec.trace_arrivals && reader->has_arrivals();
-    if (replayed && spec.arrivals) {
-      throw InputError(Problem{"traffic.arrivals", "a value", "nothing: the trace has arrivals of its own",
-                               "set trace_arrivals to false to use only its lengths"});
-    }
     if (!replayed && !spec.arrivals) {
       throw InputError(Problem{"traffic.arrivals", "nothing",
                                "how requests arrive: " + path + " has no arrival times", ""});

@@ -117,11 +117,7 @@ void validate(const TrafficSpec& s, const std::string& path, std::vector<Problem
   const bool from_trace = !s.trace.empty();
   const bool replayed = from_trace && s.trace_arrivals;
   if (from_trace) {
-    for (const auto& [given, field] : {std::pair{s.prompt.has_value(), "prompt"},
-                                       {s.output.has_value(), "output"},
-                                       {!s.lengths.empty(), "lengths"}}) {
-      rules.require(!given, path + "." + field, "a value", "nothing: lengths come from the trace");
-    }
+    // Generated lengths and arrivals beside a trace are what it replaces (--set traffic.trace=FILE).
     rules.require(s.trace_arrivals || s.arrivals, path + ".arrivals", "nothing",
                   "how requests arrive, since trace_arrivals is false");
   } else {

@@ -109,9 +109,9 @@ void describe(V& v, TrafficSpec& s) {
           "whether to replay the trace's arrival times, not only its lengths");
   v.field("time_scale", s.time_scale, "factor on the trace's arrival times; 0.5 is twice the load",
           json::positive());
-  v.field("arrivals", s.arrivals, "how requests arrive, where the trace does not say");
-  v.field("prompt", s.prompt, "prompt tokens, where there is no trace");
-  v.field("output", s.output, "output tokens, where there is no trace");
+  v.field("arrivals", s.arrivals, "how requests arrive, where no trace is replayed");
+  v.field("prompt", s.prompt, "prompt tokens; a trace replaces them");
+  v.field("output", s.output, "output tokens; a trace replaces them");
   v.field("lengths", s.lengths,
           "joint histogram of [prompt tokens, output tokens, weight] triples instead of prompt and output");
   v.field("requests", s.requests, "requests to send; a trace used for its lengths only starts over", count);

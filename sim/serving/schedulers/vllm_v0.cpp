@@ -1,7 +1,7 @@
 // vLLM V0's default scheduler: whole prompts first, in steps of their own while running sequences wait; only
 // when no prompt can be admitted do all running sequences decode one token. A prompt is admitted when the
-// blocks of all its tokens leave the watermark free. Preempted sequences lose their blocks to recomputation or
-// to swap space; swapped ones come back before new prompts are admitted.
+// blocks of all its tokens leave the watermark free. Preempted sequences lose their blocks to recomputation
+// or to swap space; swapped ones come back before new prompts are admitted.
 //
 // Simplification: V0 asks for one free block per decoding sequence before it appends even when the sequence's
 // last block has room; here a block is asked for only when one is needed.
@@ -35,7 +35,8 @@ class VllmV0 final : public Scheduler {
 
  private:
   static void admit_prompts(ReplicaState& state, StepPlan& plan) {
-    while (!state.waiting.empty() && static_cast<std::int64_t>(state.running.size()) < state.limits.max_num_seqs) {
+    while (!state.waiting.empty() &&
+           static_cast<std::int64_t>(state.running.size()) < state.limits.max_num_seqs) {
       const SequenceId id = state.waiting.front();
       Sequence& sequence = state.sequences[id];
       const std::int32_t tokens = sequence.remaining();
@@ -74,7 +75,9 @@ class VllmV0 final : public Scheduler {
         break;
       }
       append(state, plan, id);
-      i = static_cast<std::size_t>(std::find(state.running.begin(), state.running.end(), id) - state.running.begin()) + 1;
+      i = static_cast<std::size_t>(std::find(state.running.begin(), state.running.end(), id) -
+                                   state.running.begin()) +
+          1;
     }
   }
 };

@@ -1,6 +1,6 @@
 // vLLM V1's scheduler: one token budget per step, running sequences first (a decode needs one token, an
-// unfinished prompt the rest of it or what the budget leaves), then waiting ones in order. KV blocks are taken
-// for the tokens of the step only. When blocks run out the last admitted (or least urgent) sequence is
+// unfinished prompt the rest of it or what the budget leaves), then waiting ones in order. KV blocks are
+// taken for the tokens of the step only. When blocks run out the last admitted (or least urgent) sequence is
 // preempted, and nobody is admitted in that step.
 //
 // Not modelled: prefix caching, encoder inputs, speculative tokens, partial-prefill limits.
@@ -38,7 +38,9 @@ class VllmV1 final : public Scheduler {
       plan.add(id, tokens);
       budget = state.limits.max_num_batched_tokens - plan.tokens;
       // A victim before `i` shifts the rest down.
-      i = static_cast<std::size_t>(std::find(state.running.begin(), state.running.end(), id) - state.running.begin()) + 1;
+      i = static_cast<std::size_t>(std::find(state.running.begin(), state.running.end(), id) -
+                                   state.running.begin()) +
+          1;
     }
   }
 
@@ -59,7 +61,8 @@ class VllmV1 final : public Scheduler {
     swap_in(state, plan);
     for (std::size_t i = before; i < state.running.size() && budget > 0; ++i) {
       Sequence& sequence = state.sequences[state.running[i]];
-      const std::int32_t tokens = static_cast<std::int32_t>(std::min<std::int64_t>(sequence.remaining(), budget));
+      const std::int32_t tokens =
+          static_cast<std::int32_t>(std::min<std::int64_t>(sequence.remaining(), budget));
       if (!state.kv.fits(sequence, tokens)) {
         break;
       }
@@ -77,7 +80,8 @@ class VllmV1 final : public Scheduler {
       if (!state.limits.chunked_prefill && sequence.remaining() > budget) {
         break;
       }
-      const std::int32_t tokens = static_cast<std::int32_t>(std::min<std::int64_t>(sequence.remaining(), budget));
+      const std::int32_t tokens =
+          static_cast<std::int32_t>(std::min<std::int64_t>(sequence.remaining(), budget));
       const std::int64_t spare = state.running.empty() ? 0 : state.kv.watermark;
       if (state.kv.free - state.kv.blocks_for(tokens) < spare) {
         break;
