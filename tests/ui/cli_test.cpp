@@ -1,0 +1,311 @@
+// The command line as a user runs it: exit codes, messages, formats.
+#include <sys/wait.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include "hwmodels/json/value.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using gpuplan::json::Value;
+
+struct Answer {
+  int code = -1;
+  std::string out, err;
+};
+
+std::string slurp(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+struct Sandbox {
+  fs::path dir = fs::temp_directory_path() / ("gpuplan-cli-" + std::to_string(getpid()));
+  Sandbox() { fs::create_directories(dir); }
+  ~Sandbox() { fs::remove_all(dir); }
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(dir / name, std::ios::binary) << text;
+    return (dir / name).string();
+  }
+};
+const Sandbox& sandbox() {
+  static const Sandbox made;
+  return made;
+}
+
+Answer gpuplan_command(const std::string& arguments, const std::string& redirect = "") {
+  const fs::path out = sandbox().dir / "out", err = sandbox().dir / "err";
+  const std::string to = redirect.empty() ? out.string() : redirect;
+  const std::string command = "cd '" + std::string(GPUPLAN_SOURCE_DIR) + "' && '" + GPUPLAN_COMMAND + "' " +
+                              arguments + " > '" + to + "' 2> '" + err.string() + "'";
+  Answer answer;
+  answer.code = WEXITSTATUS(std::system(command.c_str()));
+  answer.out = redirect.empty() ? slurp(out) : "";
+  answer.err = slurp(err);
+  return answer;
+}
+
+const std::string kScenario = "scenarios/serving/llama2-13b-4xh100.json";
+const std::string kShort = kScenario + " --set traffic.duration=20 --set traffic.warmup_requests=0 ";
+
+}  // namespace
+
+TEST_CASE("every scenario of the library runs, within 80 columns") {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/serving")) {
+    const Answer answer = gpuplan_command("run " + entry.path().string());
+    INFO(entry.path() << "\n" << answer.err);
+    CHECK(answer.code == 0);
+    std::size_t at = 0;
+    while (at < answer.out.size()) {
+      const std::size_t end = answer.out.find('\n', at);
+      std::size_t columns = 0;
+      for (std::size_t i = at; i < end; ++i) {
+        columns += (static_cast<unsigned char>(answer.out[i]) & 0xC0u) != 0x80u ? 1 : 0;
+      }
+      INFO(answer.out.substr(at, end - at));
+      CHECK(columns <= 80);
+      at = end + 1;
+    }
+    CHECK(answer.out.find('\033') == std::string::npos);  // no colour into a file
+    ++count;
+  }
+  CHECK(count >= 6);
+}
+
+TEST_CASE("the same scenario and seed give the same bytes; another seed does not") {
+  const Answer one = gpuplan_command("run --json " + kShort);
+  const Answer two = gpuplan_command("run --json " + kShort);
+  const Answer other = gpuplan_command("run --json --seed 2 " + kShort);
+  REQUIRE(one.code == 0);
+  CHECK(one.out == two.out);
+  CHECK(one.out != other.out);
+}
+
+TEST_CASE("the JSON has the contract's names") {
+  const Answer answer = gpuplan_command("run --json " + kShort);
+  REQUIRE(answer.code == 0);
+  const Value result = gpuplan::json::parse(answer.out, "result");
+  for (const char* key :
+       {"schema", "scenario", "metrics", "provenance", "uncertainty", "bottlenecks", "warnings"}) {
+    CHECK(result.find(key) != nullptr);
+  }
+  const Value* metrics = result.find("metrics");
+  for (const char* stem : {"serving.ttft", "serving.tpot", "serving.itl", "serving.e2e"}) {
+    for (const char* which : {".mean", ".p50", ".p90", ".p95", ".p99"}) {
+      CHECK(metrics->find(std::string(stem) + which) != nullptr);
+    }
+  }
+  for (const char* name : {"serving.output_tokens_per_s",
+                           "serving.output_tokens_per_s_per_gpu",
+                           "serving.total_tokens_per_s",
+                           "serving.requests_per_s",
+                           "serving.goodput_requests_per_s",
+                           "serving.slo_attainment",
+                           "serving.completed",
+                           "serving.preemptions",
+                           "serving.kv_blocks",
+                           "serving.kv_utilisation.mean",
+                           "serving.kv_utilisation.max",
+                           "serving.batch.mean",
+                           "serving.prefix_hit_rate",
+                           "serving.accepted_tokens_per_step",
+                           "cost.usd_per_hour",
+                           "cost.usd_per_million_tokens",
+                           "cost.capex",
+                           "cost.energy_per_token",
+                           "power.mean",
+                           "util.sm",
+                           "util.hbm",
+                           "util.nvlink",
+                           "util.pcie",
+                           "util.network",
+                           "sim.events"}) {
+    INFO(name);
+    CHECK(metrics->find(name) != nullptr);
+  }
+}
+
+TEST_CASE("a resolved scenario runs to the same metrics") {
+  const Answer first = gpuplan_command("run --json " + kShort);
+  const Value result = gpuplan::json::parse(first.out, "result");
+  const std::string path = sandbox().file("resolved.json", gpuplan::json::dump(*result.find("scenario")));
+  const Answer second = gpuplan_command("run --json " + path);
+  INFO(second.err);
+  REQUIRE(second.code == 0);
+  CHECK(gpuplan::json::dump(*gpuplan::json::parse(second.out, "r").find("metrics")) ==
+        gpuplan::json::dump(*result.find("metrics")));
+}
+
+TEST_CASE("bad input: exit 3 and a line that names the place and the nearest choice") {
+  const std::vector<std::array<std::string, 3>> cases = {
+      {"--set machine.gpu=H10O-SXM", "$.machine.gpu", "H100-SXM5-80GB"},
+      {"--set model=lama-2-13b", "$.model", "llama-2-13b"},
+      {"--set machine.gpus=-4", "$.machine.gpus", "whole number"},
+      {"--set machine.gpus=two", "$.machine.gpus", "whole number"},
+      {"--set traffic.arrivals.rate=-1", "$.traffic.arrivals.rate", "number > 0"},
+      {"--set traffic.arrivals.rate=NaN", "$.traffic.arrivals.rate", "number > 0"},
+      {"--set parallelism.tensor_parallel=3", "$.parallelism.tensor_parallel", "40 attention heads"},
+      {"--set engine.max_num_seq=4", "$.engine.max_num_seq", "max_num_seqs"},
+      {"--set engine.policy=fifo", "$.engine.policy", "fcfs"},
+      {"--set engine.scheduler=vllm_v2", "$.engine.scheduler", "vllm_v1"},
+      {"--set precision.weights=fp6", "$.precision.weights", "fp8"},
+      {"--set traffic.trace=/nonexistent.csv", "nonexistent", "file"},
+      {"--set kind=servng", "$.kind", "serving"},
+      {"--set machine=null", "$.machine", "object"},
+  };
+  for (const auto& [options, place, hint] : cases) {
+    const Answer answer = gpuplan_command("run " + kScenario + " " + options);
+    INFO(options << "\n" << answer.err);
+    CHECK(answer.code == 3);
+    CHECK(answer.out.empty());
+    CHECK(answer.err.find(place) != std::string::npos);
+    CHECK(answer.err.find(hint) != std::string::npos);
+  }
+}
+
+TEST_CASE("bad files: missing field, broken JSON, garbage, folders") {
+  const auto refused = [](const std::string& path, const std::string& what) {
+    const Answer answer = gpuplan_command("run " + path);
+    INFO(path << "\n" << answer.err);
+    CHECK(answer.code == 3);
+    CHECK(answer.err.find(what) != std::string::npos);
+    CHECK(answer.err.size() < 2000);
+  };
+  refused(sandbox().file(
+              "missing.json",
+              R"({"schema": 1, "kind": "serving", "name": "x", "machine": {}, "model": "llama-2-13b"})"),
+          "$.traffic");
+  refused(sandbox().file("cut.json", R"({"schema": 1, "kind": "serv)"), "cut.json");
+  refused(sandbox().file("array.json", "[1, 2]"), "object");
+  refused(sandbox().file("empty.json", ""), "empty.json");
+  std::string garbage(10u << 20u, '\0');
+  std::uint32_t state = 1;
+  for (char& c : garbage) {
+    state = state * 1664525u + 1013904223u;
+    c = static_cast<char>(state >> 24u);
+  }
+  refused(sandbox().file("garbage.json", garbage), "garbage.json");
+  refused("/", "/");
+  refused("/nonexistent.json", "nonexistent");
+}
+
+TEST_CASE("bad traces name the line") {
+  const auto refused = [](const std::string& text, const std::string& what) {
+    const std::string path = sandbox().file("trace.csv", text);
+    const Answer answer = gpuplan_command("run " + kScenario + " --set traffic.trace=" + path);
+    INFO(text.substr(0, 200) << "\n" << answer.err);
+    CHECK(answer.code == 3);
+    CHECK(answer.err.find(what) != std::string::npos);
+  };
+  const std::string header = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+  const std::string good = "2023-11-16 18:15:46.6805900,374,44\n";
+  refused("", "empty");
+  refused(header, "trace.csv");
+  refused(header + good + "2023-11-16 18:15:50.99", "trace.csv:3");
+  refused(header + good + "2023-11-16 18:15:50.9951690,many,109\n", "trace.csv:3");
+  refused(header + good + "2023-11-16 18:15:50.9951690,-5,109\n", "trace.csv:3");
+}
+
+TEST_CASE("a model that does not fit: exit 4, by how much, what would fit") {
+  const Answer answer = gpuplan_command("run " + kScenario + " --set model=llama-3.1-70b");
+  CHECK(answer.code == 4);
+  CHECK(answer.out.find("short by") != std::string::npos);
+  CHECK(answer.out.find("parallelism.tensor_parallel=2") != std::string::npos);
+  const Answer as_json = gpuplan_command("run --json " + kScenario + " --set model=llama-3.1-70b");
+  CHECK(as_json.code == 4);
+  CHECK(gpuplan::json::parse(as_json.out, "misfit").find("does_not_fit") != nullptr);
+}
+
+TEST_CASE("wrong usage: exit 2 and a suggestion") {
+  CHECK(gpuplan_command("rnu x").err.find("run") != std::string::npos);
+  CHECK(gpuplan_command("rnu x").code == 2);
+  CHECK(gpuplan_command("run --jsn " + kScenario).err.find("--json") != std::string::npos);
+  CHECK(gpuplan_command("run --jsn " + kScenario).code == 2);
+  CHECK(gpuplan_command("run").code == 2);
+  CHECK(gpuplan_command("catalog gpu").code == 2);
+}
+
+TEST_CASE("a full disk is said") {
+  if (!fs::exists("/dev/full")) {
+    WARN("skipped: no /dev/full here");
+    return;
+  }
+  const Answer trace = gpuplan_command("run " + kShort + " --trace /dev/full");
+  CHECK(trace.code == 3);
+  CHECK(trace.err.find("/dev/full") != std::string::npos);
+  CHECK(gpuplan_command("run --json " + kShort, "/dev/full").code == 3);
+  CHECK(gpuplan_command("run " + kShort + " --trace /nonexistent/t.json").code == 3);
+}
+
+TEST_CASE("the timeline is a valid Chrome trace") {
+  const std::string path = (sandbox().dir / "timeline.json").string();
+  REQUIRE(gpuplan_command("run " + kShort + " --trace " + path).code == 0);
+  const Value trace = gpuplan::json::parse_file(path, 1u << 30u);
+  const Value* events = trace.find("traceEvents");
+  REQUIRE(events != nullptr);
+  std::map<std::pair<std::int64_t, std::string>, int> open;
+  std::map<std::int64_t, double> lane_end;
+  int complete = 0;
+  for (const Value& event : events->array()) {
+    const std::string phase = event.find("ph")->string();
+    CHECK(event.find("pid")->is_integer());
+    if (phase == "X") {
+      ++complete;
+      REQUIRE(event.find("dur")->number() >= 0.0);
+      double& end = lane_end[event.find("pid")->integer() * 10 + event.find("tid")->integer()];
+      REQUIRE(event.find("ts")->number() >= end - 0.01);  // steps of a lane do not overlap
+      end = event.find("ts")->number() + event.find("dur")->number();
+    } else if (phase == "b" || phase == "e") {
+      int& depth = open[{event.find("id")->integer(), event.find("name")->string()}];
+      depth += phase == "b" ? 1 : -1;
+      REQUIRE(depth >= 0);
+    }
+  }
+  CHECK(complete > 100);
+  for (const auto& [key, depth] : open) {
+    CHECK(depth == 0);
+  }
+}
+
+TEST_CASE("catalog, schema, explain and completion answer") {
+  CHECK(gpuplan_command("catalog").code == 0);
+  for (const char* section : {"gpus", "nodes", "fabrics", "models", "prices"}) {
+    INFO(section);
+    CHECK(gpuplan_command(std::string("catalog ") + section).code == 0);
+    CHECK(gpuplan_command(std::string("catalog --json ") + section).code == 0);
+  }
+  CHECK(gpuplan_command("catalog gpus h100").out.find("datasheet") != std::string::npos);
+  CHECK(gpuplan_command("catalog gpus H10O").code == 3);
+  CHECK(gpuplan_command("catalog models llama-2-13b").out.find("13,015,864,320") != std::string::npos);
+  const Answer schema = gpuplan_command("schema");
+  CHECK(gpuplan::json::parse(schema.out, "schema").find("properties") != nullptr);
+  const Answer explained = gpuplan_command("explain " + kShort + " serving.tpot.mean serving.kv_blocks");
+  CHECK(explained.code == 0);
+  CHECK(explained.out.find("qkv_proj") != std::string::npos);
+  CHECK(explained.out.find("819200") != std::string::npos);
+  CHECK(gpuplan_command("explain " + kShort + " serving.tpot.men").code == 3);
+  CHECK(gpuplan_command("completion bash").out.find("complete -o filenames") != std::string::npos);
+  CHECK(std::system(("'" + std::string(GPUPLAN_COMMAND) + "' completion bash | bash -n").c_str()) == 0);
+}
+
+TEST_CASE("an HF config is a model") {
+  const std::string config = sandbox().file(
+      "config.json",
+      R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": 4096, "intermediate_size": 14336,
+    "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192, "tie_word_embeddings": false})");
+  const Answer answer =
+      gpuplan_command("run --json " + kShort + " --set 'model={\"hf_config\": \"" + config + "\"}'");
+  INFO(answer.err);
+  REQUIRE(answer.code == 0);
+  // 8,030,261,248 parameters x 2 B.
+  const Value result = gpuplan::json::parse(answer.out, "r");
+  CHECK(result.find("metrics")->find("serving.memory.weights_per_gpu")->number() ==
+        Approx(2.0 * 8030261248.0));
+}
