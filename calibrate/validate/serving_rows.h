@@ -1,7 +1,8 @@
 // Measured serving rows (the columns of serving/measured.csv) against simulated ones. A configuration and
 // load is simulated once for all its metrics, in worker processes (one simulation a process).
 //
-// A row is expressed by: engine profile = framework; lengths fixed at the row's means; concurrency = closed
+// A row is expressed by: engine profile = framework; lengths fixed at the row's, or
+// drawn from 80 to 100 % of them where the source's client is known to; concurrency = closed
 // loop, rate = Poisson, max = a burst, static_batch = a burst of that size. What cannot be expressed (expert
 // models, pipeline or data parallelism inside a replica, disaggregation, unknown lengths) is counted.
 #pragma once

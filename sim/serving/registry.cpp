@@ -25,6 +25,7 @@ constexpr std::array kRouters = {
 template <class Table>
 std::vector<std::string> names_of(const Table& table) {
   std::vector<std::string> names;
+  names.reserve(table.size());
   for (const auto& entry : table) {
     names.emplace_back(entry.name);
   }

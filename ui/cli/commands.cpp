@@ -65,6 +65,7 @@ std::span<const Command> commands() { return kCommands; }
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
+  names.reserve(kCommands.size());
   for (const Command& command : kCommands) {
     names.emplace_back(command.name);
   }
