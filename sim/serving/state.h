@@ -25,7 +25,8 @@ struct Sequence {
 
   // Tokens that must pass through the model before the next one can be sampled: 1 while decoding.
   [[nodiscard]] std::int32_t remaining() const { return prompt + generated - computed; }
-  [[nodiscard]] bool decoding() const { return remaining() == 1 && computed > 0; }
+  // A last prompt token alone in its chunk is no decode: its sequence has emitted nothing yet.
+  [[nodiscard]] bool decoding() const { return remaining() == 1 && computed > 0 && generated > 0; }
 };
 
 // Block counts of the paged KV cache; which block is whose does not matter to time.

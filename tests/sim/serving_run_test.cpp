@@ -102,6 +102,33 @@ TEST_CASE("a run of steps played as one is the same as step by step") {
   CHECK(cut.busy <= late.end.si());
 }
 
+TEST_CASE("a prompt whose last chunk is one token still has a first token") {
+  // 64 + 64 + 1 tokens: the third step carries one prompt token and emits the first output token.
+  ServingOutcome o = run(
+      base(
+          R"({"arrivals": {"process": "burst"}, "requests": 1, "prompt": {"mean": 129}, "output": {"mean": 10}})"),
+      {"engine.max_num_batched_tokens=64"});
+  REQUIRE(o.completed == 1);
+  CHECK(o.steps == 3 + 9);
+  CHECK(o.itl.count() == 9.0);
+  // TTFT is the three steps, e2e the rest at one gap a token.
+  CHECK(o.ttft.mean() > 0.0);
+  CHECK(o.e2e.mean() == Approx(o.ttft.mean() + 9.0 * o.tpot.mean()));
+  CHECK(o.tpot.mean() == Approx(o.itl.mean()));
+}
+
+TEST_CASE("no figure of a request is negative") {
+  ServingOutcome o = run(
+      base(
+          R"({"arrivals": {"rate": 30}, "requests": 2000, "prompt": {"distribution": "uniform", "min": 1, "max": 300},
+    "output": {"distribution": "uniform", "min": 1, "max": 50}})"),
+      {"engine.max_num_batched_tokens=128"});
+  CHECK(o.ttft.quantile(0.0) > 0.0);
+  CHECK(o.tpot.quantile(0.0) > 0.0);
+  CHECK(o.queueing.quantile(0.0) >= 0.0);
+  CHECK(o.ttft.mean() < o.ttft.quantile(1.0));
+}
+
 TEST_CASE("a cache that is too small preempts, and everything still ends") {
   const std::string traffic =
       R"({"arrivals": {"process": "burst"}, "requests": 60, "prompt": {"mean": 200}, "output": {"mean": 300}})";
