@@ -74,10 +74,10 @@ double explain_operations(const StepCost& cost, const std::vector<LoweredOperati
     rows.push_back(std::move(row));
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.total > b.total; });
-  out.push_back(fmt::format("  {:<20}{:>6} {:>10} {:>11} {:>6}  {:<14}{}", "kernel", "calls", "each", "total",
+  out.push_back(fmt::format("  {:<19}{:>5} {:>10} {:>10} {:>5}  {:<14}{}", "kernel", "calls", "each", "total",
                             "share", "limited by", "known"));
   for (const Row& row : rows) {
-    out.push_back(fmt::format("  {:<20}{:>6.0f} {:>7.2f} us {:>8.3f} ms {:>5.1f}%  {:<14}{}", row.op->name,
+    out.push_back(fmt::format("  {:<19}{:>5.0f} {:>7.2f} us {:>7.3f} ms {:>4.0f}%  {:<14}{}", row.op->name,
                               row.op->count, row.price.time.si() * 1e6, row.total * 1e3,
                               100.0 * row.total / sum, json::name_of(row.price.limiter),
                               json::name_of(row.price.provenance)));
