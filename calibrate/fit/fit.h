@@ -19,7 +19,8 @@ namespace gpuplan::calibrate {
 
 struct FitOptions {
   SplitShares shares;
-  int evaluations = 4000;  // of the loss, per family and format
+  int evaluations = 4000;  // of the loss, per family and format, in the long search; a quarter in each short
+  int spread_starts = 4;   // short searches from points spread over the bounds
   std::string source;      // what the tables are, for the profile
   // Called with one line per finished family; may be empty.
   std::function<void(const std::string&)> progress;
@@ -30,7 +31,8 @@ struct FitOptions {
 kernels::KernelProfile fit(const Gpu& gpu, std::span<const KernelTable> tables,
                            kernels::KernelProfile initial, const FitOptions& options);
 
-// Held-out errors of `model` on `rows` (of one family).
+// Held-out errors of `model` on `rows` (of one family). The spread (q80) comes from the rows held out of
+// fitted shapes; rows of unseen shapes take no part in it, so that they can show whether it holds.
 kernels::FamilyError held_out_error(const kernels::KernelModel& model,
                                     std::span<const MeasuredKernel* const> rows, const SplitShares& shares);
 

@@ -15,6 +15,10 @@ struct Best {
   double loss = 0.0;
 };
 
+double from_unit(const Parameter& p, double unit) {
+  return p.logarithmic ? p.min * std::pow(p.max / p.min, unit) : p.min + unit * (p.max - p.min);
+}
+
 class Search {
  public:
   Search(const std::vector<Parameter>& parameters, const Loss& loss, int evaluations)
@@ -49,9 +53,7 @@ class Search {
   [[nodiscard]] Point values(const Point& unit) const {
     Point out;
     for (std::size_t i = 0; i < unit.size(); ++i) {
-      const Parameter& p = parameters_[i];
-      out.push_back(p.logarithmic ? p.min * std::pow(p.max / p.min, unit[i])
-                                  : p.min + unit[i] * (p.max - p.min));
+      out.push_back(from_unit(parameters_[i], unit[i]));
     }
     return out;
   }
@@ -157,6 +159,23 @@ class Search {
 
 std::vector<double> minimise(const std::vector<Parameter>& parameters, const Loss& loss, int evaluations) {
   return Search(parameters, loss, evaluations).run();
+}
+
+std::vector<double> spread_point(const std::vector<Parameter>& parameters, int index) {
+  std::vector<double> point;
+  int base = 2;  // a prime for each dimension
+  for (const Parameter& parameter : parameters) {
+    const double turns = (index + 1) * std::sqrt(static_cast<double>(base));
+    point.push_back(from_unit(parameter, turns - std::floor(turns)));
+    for (bool prime = false; !prime;) {
+      ++base;
+      prime = true;
+      for (int divisor = 2; divisor * divisor <= base; ++divisor) {
+        prime = prime && base % divisor != 0;
+      }
+    }
+  }
+  return point;
 }
 
 }  // namespace gpuplan::calibrate

@@ -18,4 +18,7 @@ using Loss = std::function<double(const std::vector<double>&)>;
 // The best point found, within the bounds, after at most `evaluations` calls of `loss`.
 std::vector<double> minimise(const std::vector<Parameter>& parameters, const Loss& loss, int evaluations);
 
+// The `index`-th of a sequence of points that fills the box evenly (multiples of the roots of primes).
+std::vector<double> spread_point(const std::vector<Parameter>& parameters, int index);
+
 }  // namespace gpuplan::calibrate

@@ -12,7 +12,7 @@ using kernels::PrefillConstants;
 
 namespace {
 
-// The quantise pass exists only where activations are narrower than 16 bit: these two come last.
+// The first is fitted for 16-bit activations, the last two, of the quantise pass, for narrower ones.
 constexpr FittedField<GemmConstants> kGemm[] = {
     {&GemmConstants::t0, 0.3, 20.0, true},
     {&GemmConstants::hbm_efficiency, 0.3, 1.0},
@@ -91,7 +91,7 @@ constexpr FittedField<ExpertConstants> kExperts[] = {
 std::span<const FittedField<GemmConstants>> fitted_fields(const GemmConstants& constants) {
   const bool quantises = constants.format == "fp8" || constants.format == "fp8_block" ||
                          constants.format == "int8" || constants.format == "nvfp4";
-  return std::span(kGemm).first(std::size(kGemm) - (quantises ? 0 : 2));
+  return quantises ? std::span(kGemm).subspan(1) : std::span(kGemm).first(std::size(kGemm) - 2);
 }
 std::span<const FittedField<PrefillConstants>> fitted_fields(const PrefillConstants& /*tag*/) {
   return kPrefill;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "calibrate/validate/kernel_records.h"
 #include "calibrate/validate/table_reader.h"
 
 namespace gpuplan::calibrate {
@@ -292,6 +293,9 @@ KernelTable read_kernel_table(const std::string& path) {
 }
 
 bool is_kernel_table(const std::string& path) {
+  if (is_kernel_records(path)) {
+    return true;
+  }
   try {
     (void)operation_of(TableReader(path));
     return true;
@@ -322,6 +326,10 @@ std::pair<double, double> interval80(const kernels::Price& price) {
 }
 
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options) {
+  if (options.catalogue != nullptr && is_kernel_records(path)) {
+    return validate_kernel_records(
+        path, {.gpu = options.gpu, .catalogue = options.catalogue, .data_dir = options.data_dir});
+  }
   const std::string name = options.gpu.empty() ? gpu_in_path(path) : options.gpu;
   std::optional<kernels::KernelModel> own;
   if (options.model == nullptr) {
@@ -339,12 +347,11 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
   ValidationRows out;
   out.skipped = std::move(table.skipped);
   out.rows.reserve(table.rows.size());
-  const std::string file = std::filesystem::path(path).filename().string();
+  const std::string table_id = name + "/" + std::filesystem::path(path).filename().string() + ":";
   for (const MeasuredKernel& row : table.rows) {
     const kernels::Price price = calibrate::price(model, row);
     const auto [low, high] = interval80(price);
-    ValidationRow result{
-        name + "/" + file + ":" + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high};
+    ValidationRow result{table_id + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high};
     result.key = {{"gpu", name}, {"op", std::string(json::name_of(table.operation))}, {"dtype", row.dtype}};
     if (const auto* all_reduce = std::get_if<AllReduce>(&row.operation)) {
       result.key["op"] = "all_reduce";

@@ -43,7 +43,8 @@ struct KernelTable {
 // Reads the table at `path`. Throws InputError (damaged file, unknown columns, bad numbers).
 KernelTable read_kernel_table(const std::string& path);
 
-// Whether the header of `path` is one of the above; false too where the file cannot be read.
+// Whether validate_kernel_table() reads `path`: a table with one of the headers above, or kernel records
+// (kernel_records.h). False too where the file cannot be read.
 bool is_kernel_table(const std::string& path);
 
 // Name of the GPU in a path such as "data/kernels/h100-sxm/gemm.csv.gz": its folder.
@@ -59,8 +60,8 @@ struct KernelTableOptions {
   const kernels::KernelModel* model = nullptr;  // prices with this one; `gpu` then only names the group
 };
 
-// Prices every row of the table. Keys: gpu, op, dtype (and gpus for collectives). Throws InputError, also for
-// a GPU that the catalogue does not know.
+// Prices every row of the table, or of the kernel records that the file holds. Keys: gpu, op, dtype (and gpus
+// for collectives). Throws InputError, also for a GPU that the catalogue does not know.
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options);
 
 // The 80 % interval that a price states: time / (1 + spread80) .. time (1 + spread80).

@@ -1,9 +1,6 @@
 #include "calibrate/validate/table_reader.h"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -11,27 +8,8 @@
 
 namespace gpuplan::calibrate {
 
-namespace {
-constexpr std::size_t kLongestLine = 64 * 1024;
-}
-
-struct TableReader::File {
-  gzFile handle = nullptr;  // reads plain files too
-  explicit File(const std::string& path) : handle(gzopen(path.c_str(), "rb")) {}
-  ~File() {
-    if (handle != nullptr) {
-      gzclose(handle);
-    }
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-};
-
-TableReader::TableReader(const std::string& path) : path_(path), file_(std::make_unique<File>(path)) {
-  if (file_->handle == nullptr) {
-    throw InputError({path, "no readable file", "a table, CSV or CSV.gz", ""});
-  }
-  if (!read_line()) {
+TableReader::TableReader(const std::string& path) : lines_(path, "a table, CSV or CSV.gz") {
+  if (!lines_.next()) {
     throw InputError({path, "an empty file", "a header line with the names of the columns", ""});
   }
   split();
@@ -44,10 +22,6 @@ TableReader::TableReader(const std::string& path) : path_(path), file_(std::make
   }
 }
 
-TableReader::~TableReader() = default;
-TableReader::TableReader(TableReader&&) noexcept = default;
-TableReader& TableReader::operator=(TableReader&&) noexcept = default;
-
 std::optional<std::size_t> TableReader::column(std::string_view name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);
   return found == columns_.end()
@@ -58,7 +32,7 @@ std::optional<std::size_t> TableReader::column(std::string_view name) const {
 std::size_t TableReader::required_column(std::string_view name) const {
   const std::optional<std::size_t> found = column(name);
   if (!found) {
-    throw InputError({path_ + ":1", "no column \"" + std::string(name) + "\"", "a column of that name",
+    throw InputError({path() + ":1", "no column \"" + std::string(name) + "\"", "a column of that name",
                       did_you_mean(name, columns_)});
   }
   return *found;
@@ -66,10 +40,10 @@ std::size_t TableReader::required_column(std::string_view name) const {
 
 bool TableReader::next() {
   do {
-    if (!read_line()) {
+    if (!lines_.next()) {
       return false;
     }
-  } while (buffer_.empty());
+  } while (lines_.text().empty());
   split();
   if (fields_.size() != columns_.size()) {
     fail(std::to_string(fields_.size()) + " fields", std::to_string(columns_.size()) + " as in the header");
@@ -95,43 +69,17 @@ std::int64_t TableReader::integer(std::size_t column) const {
   return static_cast<std::int64_t>(value);
 }
 
-std::string TableReader::where() const { return path_ + ":" + std::to_string(line_); }
-
-bool TableReader::read_line() {
-  buffer_.clear();
-  ++line_;
-  std::array<char, 4096> chunk{};
-  while (gzgets(file_->handle, chunk.data(), static_cast<int>(chunk.size())) != nullptr) {
-    buffer_ += chunk.data();
-    if (!buffer_.empty() && buffer_.back() == '\n') {
-      buffer_.pop_back();
-      if (!buffer_.empty() && buffer_.back() == '\r') {
-        buffer_.pop_back();
-      }
-      return true;
-    }
-    if (buffer_.size() > kLongestLine) {
-      fail("a line longer than 64 KiB", "rows of a table");
-    }
-  }
-  int error = Z_OK;
-  const char* message = gzerror(file_->handle, &error);
-  if (error != Z_OK && error != Z_STREAM_END) {
-    fail(std::string("damaged compressed data (") + message + ")", "a whole gzip file");
-  }
-  return !buffer_.empty();
-}
-
 void TableReader::split() {
+  const std::string& line = lines_.text();
   fields_.clear();
   std::string field;
   bool quoted = false, was_quoted = false;
-  for (std::size_t i = 0; i < buffer_.size(); ++i) {
-    const char c = buffer_[i];
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
     if (quoted) {
       if (c != '"') {
         field += c;
-      } else if (i + 1 < buffer_.size() && buffer_[i + 1] == '"') {
+      } else if (i + 1 < line.size() && line[i + 1] == '"') {
         field += '"';
         ++i;
       } else {

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "calibrate/validate/line_reader.h"
 
 namespace gpuplan::calibrate {
 
@@ -15,9 +16,6 @@ class TableReader {
  public:
   // Opens `path` and reads its header. Throws InputError.
   explicit TableReader(const std::string& path);
-  ~TableReader();
-  TableReader(TableReader&&) noexcept;
-  TableReader& operator=(TableReader&&) noexcept;
 
   [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
   [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const;
@@ -30,21 +28,16 @@ class TableReader {
   [[nodiscard]] double number(std::size_t column) const;
   [[nodiscard]] std::int64_t integer(std::size_t column) const;  // "2048" or "2048.0"
 
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::int64_t line() const { return line_; }
-  [[nodiscard]] std::string where() const;  // "path:line"
+  [[nodiscard]] const std::string& path() const { return lines_.path(); }
+  [[nodiscard]] std::int64_t line() const { return lines_.line(); }
+  [[nodiscard]] std::string where() const { return lines_.where(); }  // "path:line"
 
  private:
-  struct File;
-  bool read_line();
   void split();
   [[noreturn]] void fail(const std::string& found, const std::string& expected) const;
 
-  std::string path_;
-  std::unique_ptr<File> file_;
+  LineReader lines_;
   std::vector<std::string> columns_, fields_;
-  std::string buffer_;
-  std::int64_t line_ = 0;
 };
 
 }  // namespace gpuplan::calibrate

@@ -5,10 +5,10 @@
 // B is the GPU's link bandwidth per direction, S the message; the lines stand for one shot, two shots and
 // ring or NVLS of an engine's kernel, and for LL, LL128 and Simple of NCCL. Their constants are fitted per
 // library and number of ranks on NVSwitch nodes; the share of the large line exceeds what a ring could reach
-// where the switch reduces (NVLS). Other rank counts take the nearest one's constants, outside the measured
-// range. Without NVLink between the ranks (PCIe boxes, pairs bridged to one peer only) the large line runs
-// over PCIe, and that is assumed. Known to fail: NCCL's own switch points (it is up to 2x slower than its
-// best at 0.5 to 8 MiB).
+// where the switch reduces (NVLS), and is cut to a ring's where it does not. Other rank counts take the
+// nearest one's constants, outside the measured range. Without NVLink between the ranks (PCIe boxes, pairs
+// bridged to one peer only) the large line runs over PCIe, and that is assumed. Known to fail: NCCL's own
+// switch points (it is up to 2x slower than its best at 0.5 to 8 MiB).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,6 +26,10 @@ namespace {
 constexpr double kPcieShare = 0.65;
 constexpr double kPcieSharedBridge = 0.5;
 constexpr double kPcieStart = 1.5;
+
+// NCCL's ring search on a node of 8 GPUs with NVSwitch ends at 240 of 300 GB/s (A100) and 360 of 450 (H100,
+// H200).
+constexpr double kRingShare = 0.8;
 
 const AllReduceConstants& nearest_constants(const KernelProfile& profile, bool custom, int gpus) {
   const AllReduceConstants* best = &profile.all_reduce.front();
@@ -45,7 +49,6 @@ const AllReduceConstants& nearest_constants(const KernelProfile& profile, bool c
 
 Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_reduction,
                          Explanation* why) const {
-  (void)switch_reduction;  // the fitted shares of NVSwitch machines include it
   const bool linked = gpu_.scale_up_bandwidth.si() > 0.0 &&
                       (scale_up == ScaleUp::nvswitch || scale_up == ScaleUp::all_to_all ||
                        (scale_up == ScaleUp::pairs && op.gpus <= 2));
@@ -54,6 +57,8 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   const double bus_bytes = 2.0 * (n - 1.0) / n * s;
   const double link = linked ? gpu_.scale_up_bandwidth.si() : std::max(1e9, gpu_.pcie_bandwidth.si());
 
+  // Where the switch does not reduce, large messages of more than two GPUs go round a ring.
+  const bool ring = linked && !switch_reduction && op.gpus > 2 && c.large_share > kRingShare;
   struct Line {
     std::string_view name;
     double alpha, share;
@@ -62,7 +67,7 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   const std::array<Line, 3> lines =
       linked ? std::array<Line, 3>{{{"small", c.small_alpha, c.small_share},
                                     {"middle", c.middle_alpha, c.middle_share},
-                                    {"large", c.large_alpha, c.large_share}}}
+                                    {"large", c.large_alpha, ring ? kRingShare : c.large_share}}}
              : std::array<Line, 3>{{{"small", kPcieStart * c.small_alpha, 0.5 * pcie_share},
                                     {"middle", kPcieStart * c.middle_alpha, 0.8 * pcie_share},
                                     {"large", kPcieStart * c.large_alpha, pcie_share}}};
@@ -78,7 +83,8 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   price.hbm_bytes = Bytes(2.0 * s);
   price.limiter = price.fixed > price.link ? Limiter::latency : Limiter::link_bandwidth;
   price.fraction_of_peak = bus_bytes / link / price.time.si();
-  const bool own_constants = linked && c.gpus == op.gpus && (c.library == "custom") == op.custom_kernel;
+  const bool own_constants = linked && !(ring && &best == &lines[2]) && c.gpus == op.gpus &&
+                             (c.library == "custom") == op.custom_kernel;
   set_standing(price, c.error, own_constants, (linked && c.gpus != op.gpus) || s > 1.1e9);
   if (!linked) {
     price.provenance = Provenance::assumed;

@@ -3,8 +3,9 @@
 //
 //   groups = sequences x KV heads;  splits = tokens / 128, until there are `target_waves` waves of CTAs; none
 //            where the groups alone are more than `split_below` waves
-//   A = waves (t_wave [+ t_split]), t_wave longer for groups of more than 8 query heads  B = bytes / (BW e
-//   min(1, ramp CTAs / SMs)) T = t0 + max(A, B, L2, compute) + leak min(A, B) + [split] reduction
+//   A = waves (t_wave [+ t_split]), t_wave longer for groups of more than 8 query heads
+//   B = bytes / (BW e min(1, ramp CTAs / SMs))
+//   T = t0 + max(A, B, L2, compute) + leak min(A, B) + [split] reduction
 //
 // The measured operation contains the rotary embedding and the KV write of the new token, so the price does
 // too. Bytes: context x KV heads x (key + value size); MLA reads one latent vector a token. The A100 table
@@ -24,6 +25,17 @@ namespace gpuplan::kernels {
 namespace {
 // Per SM and clock: what gpu-benches measures on A100 to H200 lies between 36 and 41 B.
 constexpr double kL2BytesPerClock = 38.0;
+
+// Splitting costs all it costs from so many splits on; below, a share of it, so that T has no step there.
+constexpr double kWholeSplit = 1.125;
+
+// What a number of sequences costs.
+struct Walk {
+  double kv_bytes = 0.0, bytes = 0.0, from_l2 = 0.0;  // from_l2: of them, not from HBM
+  double groups = 0.0, splits = 1.0, waves = 1.0;
+  double rate = 0.0;  // of HBM (B/s)
+  double walk = 0.0, hbm = 0.0, l2 = 0.0, compute = 0.0, fixed = 0.0, time = 0.0;
+};
 }  // namespace
 
 Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
@@ -34,7 +46,7 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
   const bool grouped = latent || (group > 1.0 && group <= profile_.widest_group);
   const std::string_view format = attention_format(unit, op.kv);
   const DecodeConstants& c = decode_constants(format, grouped);
-  const double batch = static_cast<double>(op.batch);
+  const double per_sequence = latent ? std::ceil(op.heads / 64.0) : grouped ? op.kv_heads : op.heads;
   const double context =
       std::max(1.0, op.window > 0 ? std::min(op.context, static_cast<double>(op.window)) : op.context);
   const double sms = std::max(1, gpu_.sm_count);
@@ -42,61 +54,77 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
   const double peak = matrix_peak(unit);
   const double per_token =
       latent ? op.latent_dim : static_cast<double>(op.kv_heads) * (op.head_dim + op.value_dim);
-  const double kv_bytes = batch * context * per_token * bytes_per_element(op.kv);
-  const double bytes = kv_bytes + batch * op.heads * (op.head_dim + op.value_dim) * 2.0;
-  const double flops = 2.0 * batch * op.heads * context * (op.head_dim + op.value_dim);
-
-  const double groups = batch * (latent ? std::ceil(op.heads / 64.0) : grouped ? op.kv_heads : op.heads);
-  const double wanted = groups <= c.split_below * sms ? context / c.split_tokens : 1.0;
-  const double splits = std::max(1.0, std::min(wanted, c.target_waves * sms / groups));
-  const double ctas = groups * splits;
-  const double even = std::max(1.0, ctas / sms);
-  const double waves = even + (1.0 - c.wave_smoothing) * (std::ceil(even) - even);
-  const double split = std::clamp(splits - 1.0, 0.0, 1.0);
   const double wide =
       grouped ? 1.0 + c.group_cost * std::max(0.0, (latent ? op.heads : group) / 8.0 - 1.0) : 1.0;
-  const double walk = waves * (c.wave * wide + split * c.split_wave) * 1e-6;
-  const double busy = std::min(1.0, c.sm_ramp * ctas / sms);
-  const double from_l2 = op.warm_l2 ? c.repeat_share * kv_bytes : 0.0;
-  const double again = grouped || latent ? 1.0 : group;
-  const double l2 = again * kv_bytes / (kL2BytesPerClock * clock_hz() * sms);
-  const double hbm = (bytes - from_l2) / (bandwidth * c.hbm_efficiency * busy);
   // Rows of a query group are padded to 16 for the matrix units; half of their peak (assumed).
   const double rows = std::max(16.0, latent ? static_cast<double>(op.heads) : group);
-  const double compute = 2.0 * batch * (latent ? 1.0 : op.kv_heads) * rows * context *
-                         (op.head_dim + op.value_dim) / (0.5 * peak);
-  const double reduction = c.split_overhead * 1e-6 * split;
-  const double fixed = c.t0 * 1e-6 + reduction;
+
+  const auto walk_over = [&](double batch, bool may_split) {
+    Walk w;
+    w.kv_bytes = batch * context * per_token * bytes_per_element(op.kv);
+    w.bytes = w.kv_bytes + batch * op.heads * (op.head_dim + op.value_dim) * 2.0;
+    w.groups = batch * per_sequence;
+    const double wanted = may_split ? context / c.split_tokens : 1.0;
+    w.splits = std::max(1.0, std::min(wanted, c.target_waves * sms / w.groups));
+    const double ctas = w.groups * w.splits;
+    const double even = std::max(1.0, ctas / sms);
+    w.waves = even + (1.0 - c.wave_smoothing) * (std::max(even, std::ceil(even - 1e-9)) - even);
+    const double split = std::clamp((w.splits - 1.0) / (kWholeSplit - 1.0), 0.0, 1.0);
+    w.walk = w.waves * (c.wave * wide + split * c.split_wave) * 1e-6;
+    w.rate = bandwidth * c.hbm_efficiency * std::min(1.0, c.sm_ramp * ctas / sms);
+    w.from_l2 = op.warm_l2 ? c.repeat_share * w.kv_bytes : 0.0;
+    const double again = grouped || latent ? 1.0 : group;
+    w.l2 = again * w.kv_bytes / (kL2BytesPerClock * clock_hz() * sms);
+    w.hbm = (w.bytes - w.from_l2) / w.rate;
+    w.compute = 2.0 * batch * (latent ? 1.0 : op.kv_heads) * rows * context * (op.head_dim + op.value_dim) /
+                (0.5 * peak);
+    w.fixed = (c.t0 + c.split_overhead * split) * 1e-6;
+    w.time = w.fixed + std::max({w.walk, w.hbm, w.l2, w.compute}) +
+             c.leak * std::min(w.walk, std::max(w.hbm, w.l2));
+    return w;
+  };
+  const double batch = static_cast<double>(op.batch);
+  const double split_batch = c.split_below * sms / per_sequence;  // above it nothing is split
+  const Walk w = walk_over(batch, batch <= split_batch);
+  // Where splitting ends, or fades out, a few sequences more would cost less than those that were split.
+  // Measured batches are powers of two and do not show it; the time stays where it was instead.
+  const double parts = std::clamp(context / c.split_tokens, 1.0, kWholeSplit);
+  const double last_split = std::min(split_batch, c.target_waves * sms / (parts * per_sequence));
+  const double held = batch > last_split ? walk_over(last_split, true).time : 0.0;
+  const double flops = 2.0 * batch * op.heads * context * (op.head_dim + op.value_dim);
 
   Price price;
-  price.time =
-      Seconds(fixed + std::max({walk, hbm, l2, compute}) + c.leak * std::min(walk, std::max(hbm, l2)));
-  price.compute = Seconds(compute);
-  price.hbm = Seconds(hbm);
-  price.l2 = Seconds(l2);
-  price.fixed = Seconds(fixed + walk);
+  price.time = Seconds(std::max(w.time, held));
+  price.compute = Seconds(w.compute);
+  price.hbm = Seconds(w.hbm);
+  price.l2 = Seconds(w.l2);
+  price.fixed = Seconds(w.fixed + w.walk);
   price.flops = Flops(flops);
-  price.hbm_bytes = Bytes(bytes);
+  price.hbm_bytes = Bytes(w.bytes);
   const double time = price.time.si();
-  price.limiter = fixed + walk > std::max({hbm, l2, compute}) ? Limiter::latency
-                  : compute > std::max(hbm, l2)               ? Limiter::compute
-                  : hbm >= l2                                 ? Limiter::hbm_bandwidth
-                                                              : Limiter::l2_bandwidth;
-  price.fraction_of_peak = price.limiter == Limiter::compute ? flops / peak / time : bytes / bandwidth / time;
+  price.limiter = w.fixed + w.walk > std::max({w.hbm, w.l2, w.compute}) ? Limiter::latency
+                  : w.compute > std::max(w.hbm, w.l2)                   ? Limiter::compute
+                  : w.hbm >= w.l2                                       ? Limiter::hbm_bandwidth
+                                                                        : Limiter::l2_bandwidth;
+  price.fraction_of_peak =
+      price.limiter == Limiter::compute ? flops / peak / time : w.bytes / bandwidth / time;
   set_standing(price, c.error, c.format == format && c.grouped == grouped && (grouped || group <= 1.0),
                latent || op.batch > 2048 || op.context > 131072.0);
   if (why != nullptr) {
     why->add(fmt::format("{} sequences x {:.0f} tokens x {:.0f} elements x {:.2g} B = {:.4g} B of KV cache",
-                         op.batch, context, per_token, bytes_per_element(op.kv), kv_bytes));
+                         op.batch, context, per_token, bytes_per_element(op.kv), w.kv_bytes));
     why->add(
         fmt::format("{:.0f} groups x {:.1f} splits = {:.0f} CTAs, {:.2f} waves of {:.2f} us on {:.0f} SMs",
-                    groups, splits, ctas, waves, c.wave, sms));
-    why->add(fmt::format("HBM = {:.4g} B / ({:.3g} B/s x {:.3f}) = {:.2f} us", bytes - from_l2, bandwidth,
-                         c.hbm_efficiency * busy, hbm * 1e6));
-    why->add(
-        fmt::format("T = fixed {:.2f} + max(waves {:.2f}, HBM {:.2f}, L2 {:.2f}, compute {:.2f}) + {:.2f} x "
-                    "the shorter = {:.2f} us",
-                    fixed * 1e6, walk * 1e6, hbm * 1e6, l2 * 1e6, compute * 1e6, c.leak, time * 1e6));
+                    w.groups, w.splits, w.groups * w.splits, w.waves, c.wave, sms));
+    why->add(fmt::format("HBM = {:.4g} B / ({:.3g} B/s x {:.3f}) = {:.2f} us", w.bytes - w.from_l2, bandwidth,
+                         w.rate / bandwidth, w.hbm * 1e6));
+    why->add(fmt::format(
+        "T = fixed {:.2f} + max(waves {:.2f}, HBM {:.2f}, L2 {:.2f}, compute {:.2f}) + {:.2f} x "
+        "the shorter = {:.2f} us",
+        w.fixed * 1e6, w.walk * 1e6, w.hbm * 1e6, w.l2 * 1e6, w.compute * 1e6, c.leak, w.time * 1e6));
+    if (held > w.time) {
+      why->add(fmt::format("no less than {:.1f} sequences, split: T = {:.2f} us", last_split, held * 1e6));
+    }
     explain_standing(price, c.error, *why);
   }
   return price;

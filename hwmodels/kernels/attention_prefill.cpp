@@ -3,6 +3,7 @@
 //   T    = t0 + pass + max(compute, HBM)
 //   pass = bytes of Q, K, V that rotary embedding and KV write move / (BW share), K and V weighed by kv_pass
 //   compute = (1 + droop) ((tiles t_tile + blocks t_block) / SMs + imbalance x longest tile)
+//             + lack of power x FLOP / P
 //   t_block = 4 rows 128 d / (P_SM e) + soft-max overhead;  blocks = what the causal mask and the window
 //   leave
 //
@@ -76,9 +77,12 @@ Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
   // Loading Q and storing O: partly a matter of how full the tile is.
   const double tile_time = c.tile_overhead * 1e-6 * (0.4 + 0.6 * std::min(1.0, q / c.tile_rows));
   const double droop =
-      c.droop / (1.0 + std::exp(-kDroopSlope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));
-  const double compute = (1.0 + droop) * ((tiles * tile_time + blocks * block_time) / sms +
-                                          c.imbalance * (tile_time + (longest + window_blocks) * block_time));
+      power_.droop(c.droop) /
+      (1.0 + std::exp(-kDroopSlope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));
+  const double compute =
+      (1.0 + droop) * ((tiles * tile_time + blocks * block_time) / sms +
+                       c.imbalance * (tile_time + (longest + window_blocks) * block_time)) +
+      power_.lack() * flops / peak;
 
   const double kv_width = op.kv_heads * 2.0 * d;
   const double kv_bytes = sequences * kv_width * std::min(context, window + q) * bytes_per_element(op.kv);

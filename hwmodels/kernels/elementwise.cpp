@@ -6,6 +6,8 @@
 // the gap before it. Tensors of a decode step are small: there the floor is all that counts.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "hwmodels/kernels/kernel_model.h"
 
 namespace gpuplan::kernels {
@@ -55,6 +57,9 @@ Price KernelModel::price(const Elementwise& op, Explanation* why) const {
       pass((op.read + op.written).si(), gpu_.memory_bandwidth.si(), share_of(c, op.kind), c.floor, why);
   price.flops = Flops(op.elements * 8.0);
   set_standing(price, c.error, true, false);
+  if (why != nullptr) {
+    explain_standing(price, c.error, *why);
+  }
   return price;
 }
 
@@ -64,6 +69,9 @@ Price KernelModel::price(const Embedding& op, Explanation* why) const {
       2.0 * static_cast<double>(op.tokens) * static_cast<double>(op.hidden) * bytes_per_element(op.precision);
   Price price = pass(bytes, gpu_.memory_bandwidth.si(), c.embedding, c.floor, why);
   set_standing(price, c.error, true, false);
+  if (why != nullptr) {
+    explain_standing(price, c.error, *why);
+  }
   return price;
 }
 
@@ -77,6 +85,10 @@ Price KernelModel::price(const Sampling& op, Explanation* why) const {
   set_standing(price, c.error, false, false);
   price.provenance = Provenance::assumed;
   price.relative_error = 0.5;
+  price.spread80 = std::max(1.0, price.spread80);
+  if (why != nullptr) {
+    explain_standing(price, c.error, *why);
+  }
   return price;
 }
 

@@ -2,8 +2,9 @@
 //
 //   touched  = local experts that get a token: local (1 - (1 - top_k / experts)^tokens) for random routing
 //   compute  = 2 padded rows x weights / (peak e t/(t + t_half)) + waves t_wave, best of tiles t = 16 .. 128
-//   rows HBM      = touched x weights / (BW e);  passes = routed rows x (hidden, ffn) / (BW share) T        =
-//   t0 + passes + max(compute, HBM) + leak min(compute, HBM)
+//              rows, + lack of power x FLOP / peak
+//   HBM      = touched x weights / (BW e);  passes = routed rows x (hidden, ffn) / (BW share)
+//   T        = t0 + passes + max(compute, HBM) + leak min(compute, HBM)
 //
 // The tiles of all experts spread over the SMs, so uneven experts cost padding and little else on one rank
 // (`skew_cost`); an uneven rank is `rank_load`. Known to fail: few tokens on many ranks, where the number of
@@ -51,13 +52,14 @@ Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
       tile = rows;
     }
   }
+  const double flops = 2.0 * routed * weights;
   compute *= 1.0 + c.skew_cost * std::log2(std::max(1.0, op.imbalance));
+  compute += power_.lack() * flops / peak;
   const double weight_bytes = touched * weights * bytes_per_element(op.weights);
   const double hbm = weight_bytes / (bandwidth * c.hbm_efficiency);
   // Permute in and out and the sum (16 bit), gate and up results in, activation out.
   const double pass_bytes = routed * (4.0 * 2.0 * hidden + 3.0 * 2.0 * ffn) + tokens * 2.0 * 2.0 * hidden;
   const double passes = pass_bytes / (bandwidth * c.pass_share);
-  const double flops = 2.0 * routed * weights;
 
   Price price;
   price.compute = Seconds(compute);

@@ -1,15 +1,19 @@
 // Dense GEMM D[m,n] = A[m,k] B[k,n]: the best of a few tile shapes and K splits.
 //
-//   T       = t0 + q(A) + overlap{(1 + droop) compute, HBM, L2} + split-K reduction
+//   T       = t0 + q(A) + overlap{compute, HBM, L2} + split-K reduction
 //   overlap = longest + leak x (squares of the others) / longest
-//   compute = W (steps t_step + t_wave),  W between tiles splits / SMs and its ceiling (wave quantisation)
+//   compute = W (steps t_step + t_wave) (1 + droop) + lack of power x 2 m n k / P,  W between tiles splits /
+//   SMs
+//             and its ceiling (wave quantisation)
 //   t_step  = max(2 bm bn 64 / (P_SM e) + c 64 (bm + bn) bytes / (128 B/clk), shortest step)
-//   HBM     = s + ramp s / (s + ramp), s = (A + B + D bytes) / (BW e);  over min(1, sm_ramp busy SMs / SMs)
+//   HBM     = s + ramp s / (s + ramp), s = (A + B + D bytes) / (BW e min(1, sm_ramp busy SMs / SMs))
 //   L2      = tiles (bm A + bn B) k bytes / (SMs x B/clk x clock)
 //
 // Small m (decode) is the HBM term: streaming the weights. The droop is the clock that a GPU loses under long
-// full load. q(A) is the pass that quantises activations to fp8, int8 or fp4. Each candidate grows with m, n
-// and k, hence so does their minimum. Constants are fitted per GPU and format (calibrate/fit); the held-out
+// full load; where it has less power for its peak than the GPU of the profile, it loses more (Power). q(A) is
+// the pass that quantises activations to fp8, int8 or fp4; t0 of such a GEMM is that of 16 bit. A candidate
+// grows with m, n and k but where one more row of tiles lets more SMs stream (a few per cent at small m and
+// n), hence so does their minimum. Constants are fitted per GPU and format (calibrate/fit); the held-out
 // errors stand in the profile. Known to fail: shapes whose library heuristic picks another kernel than the
 // best (up to 2x, mostly m of 64 to 256), and sizes that are not multiples of 8.
 #include <fmt/format.h>
@@ -42,7 +46,7 @@ constexpr std::array<Tile, 11> kTiles = {{{16, 64},
 constexpr std::array<double, 6> kSplits = {1, 2, 3, 4, 8, 16};
 constexpr double kStepDepth = 64.0;
 
-// Nothing smaller runs at k below this per split.
+// A split walks no less of k than this.
 constexpr double kShortestSplit = 256.0;
 
 struct Candidate {
@@ -86,11 +90,13 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const double flops = 2.0 * m * n * k;
   const double traffic = m * k * a_bytes + n * k * b_bytes + m * n * 2.0;
   const double droop =
-      c.droop / (1.0 + std::exp(-c.droop_slope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));
+      power_.droop(c.droop) /
+      (1.0 + std::exp(-c.droop_slope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));
+  const double lacking = power_.lack() * flops / peak;
 
   const double mma_rate = peak / sms * c.mma_efficiency;
-  const double stream = traffic / (bandwidth * c.hbm_efficiency);
-  const double hbm_full = stream + c.stream_ramp * 1e-6 * stream / (stream + c.stream_ramp * 1e-6 + 1e-12);
+  const double full_stream = traffic / (bandwidth * c.hbm_efficiency), ramp = c.stream_ramp * 1e-6;
+  const double most_splits = std::max(1.0, k / kShortestSplit);
   const double l2_rate = 1.0 / (c.l2_bytes_per_clock * clock * sms);
   const double shortest_step = c.step * 1e-6, wave_overhead = c.wave_overhead * 1e-6;
 
@@ -101,17 +107,19 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
         c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock);
     const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / mma_rate + operands, shortest_step);
     const double l2 = tiles * (tile.m * a_bytes + tile.n * b_bytes) * k * l2_rate;
-    for (const double splits : kSplits) {
-      if (splits > 1.0 && (k < kShortestSplit * splits || tiles >= sms)) {
+    for (const double wanted : kSplits) {
+      if (wanted > 1.0 && tiles >= sms) {
         break;
       }
+      const double splits = std::min(wanted, most_splits);  // not whole at the limit, so that T has no step
       const double blocks = tiles * splits;
       const double even = std::max(1.0, blocks / sms);
       const double waves = even + (1.0 - c.wave_smoothing) * (std::ceil(even) - even);
-      const double steps = std::ceil(k / (splits * kStepDepth));
-      const double compute = waves * (steps * step + wave_overhead) * (1.0 + droop);
+      const double steps = std::ceil(k / (splits * kStepDepth) - 1e-9);
+      const double compute = waves * (steps * step + wave_overhead) * (1.0 + droop) + lacking;
       const double busy = std::min(1.0, c.sm_ramp * std::min(blocks, sms) / sms);
-      const double hbm = hbm_full / busy;
+      const double stream = full_stream / busy;
+      const double hbm = stream + ramp * stream / (stream + ramp + 1e-12);
       const double reduction =
           splits > 1.0 ? c.split_overhead * 1e-6 + 4.0 * m * n * (splits + 1.0) * l2_rate : 0.0;
       const double longest = std::max({compute, hbm, l2});
@@ -120,9 +128,12 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
       if (time < best.time) {
         best = {compute, hbm, l2, reduction, time, waves, splits, tile};
       }
+      if (wanted >= most_splits) {
+        break;
+      }
     }
   }
-  const double quantise_bytes = quantises(unit) ? m * k * (2.0 + a_bytes) : 0.0;
+  const double quantise_bytes = quantises(unit) && !op.quantised ? m * k * (2.0 + a_bytes) : 0.0;
   const double quantise =
       quantise_bytes > 0.0 ? c.quantise * 1e-6 + quantise_bytes / (bandwidth * c.quantise_share) : 0.0;
   const double fixed = c.t0 * 1e-6;
@@ -143,13 +154,14 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
                                                    : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
-  const bool own_constants = c.format == format_name(unit, op.weights);
+  // The quantise pass was measured with the GEMM, never alone: without it the price is inferred.
+  const bool own_constants = c.format == format_name(unit, op.weights) && !(op.quantised && quantises(unit));
   set_standing(price, c.error, own_constants, op.m > 32768 || op.n > 65536 || op.k > 65536);
   if (why != nullptr) {
     why->add(fmt::format("GEMM m={} n={} k={}, activations {}, weights {}: 2 m n k = {:.4g} FLOP, {:.4g} B",
                          op.m, op.n, op.k, json::name_of(op.activations), json::name_of(op.weights), flops,
                          traffic));
-    why->add(fmt::format("tile {:.0f} x {:.0f}, K split {:.0f}, {:.2f} waves over {:.0f} SMs", best.tile.m,
+    why->add(fmt::format("tile {:.0f} x {:.0f}, K split {:.3g}, {:.2f} waves over {:.0f} SMs", best.tile.m,
                          best.tile.n, best.splits, best.waves, sms));
     why->add(fmt::format("compute = {:.2f} us with {:.3g} FLOP/s x {:.3f} and a clock droop of {:.1f} %",
                          best.compute * 1e6, peak, c.mma_efficiency, 100.0 * droop));

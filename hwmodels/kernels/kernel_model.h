@@ -4,6 +4,7 @@
 // launch.cpp.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
 #include "hwmodels/catalogue/catalogue.h"
@@ -12,6 +13,21 @@
 #include "hwmodels/kernels/profile.h"
 
 namespace gpuplan::kernels {
+
+// What a GPU's power does to its clock under full load, against the GPU that the profile was fitted on. Power
+// goes with the clock where the voltage is at its floor and with the cube where the voltage follows; the
+// square between them is assumed.
+struct Power {
+  double clock = 1.0;  // that the power for each FLOP/s of peak allows, over that of the profile's GPU
+
+  // The share of time that full load adds to compute, where it added `fitted`.
+  [[nodiscard]] double droop(double fitted) const {
+    return clock > 1.0 ? std::max(0.0, (1.0 + fitted) / clock - 1.0) : fitted;
+  }
+  // Time that each FLOP takes longer than at peak, over its time at peak: nothing where power is plentiful,
+  // and nothing in a kernel that leaves the matrix units idle.
+  [[nodiscard]] double lack() const { return std::max(0.0, 1.0 / clock - 1.0); }
+};
 
 class KernelModel {
  public:
@@ -63,6 +79,7 @@ class KernelModel {
   KernelProfile profile_;
   bool own_gpu_ = false;
   bool same_architecture_ = false;  // as the GPU the profile was fitted on
+  Power power_;
 };
 
 }  // namespace gpuplan::kernels

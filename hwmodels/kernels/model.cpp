@@ -23,14 +23,23 @@ bool fitted_on(const KernelProfile& profile, const Gpu& gpu) {
          same(d.boost_clock, gpu.boost_clock.si()) &&
          same(d.bf16_peak, gpu.peak(Precision::bf16).value_or(FlopsPerSecond(0.0)).si()) &&
          same(d.memory_bandwidth, gpu.memory_bandwidth.si()) && same(d.l2, gpu.l2.si()) &&
-         same(d.scale_up_bandwidth, gpu.scale_up_bandwidth.si());
+         same(d.scale_up_bandwidth, gpu.scale_up_bandwidth.si()) && same(d.tdp, gpu.tdp.si());
+}
+
+Power power_of(const FittedDatasheet& fitted, const Gpu& gpu) {
+  const double peak = gpu.peak(Precision::bf16).value_or(FlopsPerSecond(0.0)).si();
+  if (fitted.tdp <= 0.0 || fitted.bf16_peak <= 0.0 || gpu.tdp.si() <= 0.0 || peak <= 0.0) {
+    return {};
+  }
+  return {std::sqrt(gpu.tdp.si() / peak / (fitted.tdp / fitted.bf16_peak))};
 }
 
 // How much wider errors are with constants of another GPU, from pricing each measured GPU's tables with the
-// profiles of the others. Same architecture (H100 and H200, both ways): medians grow by 1.0 to 1.3 and stay
-// below 12 %. Another architecture (Hopper and Blackwell, both ways): 10 to 13 % for GEMM and prefill, 15 to
-// 29 % for decode, 2 to 6 times the own error; Ampere's constants on Hopper: 28 to 57 %. GPUs without a
-// profile (assumed) are treated as the latter.
+// profiles of the others, and records of other libraries on other boards. Same architecture (H100 and H200,
+// both ways): medians grow by 1.0 to 1.3 and stay below 12 %; dense GEMM on the PCIe cards of A100 and H100:
+// 4 and 9 %, and four of five rows within the spread stated. Another architecture (Hopper and Blackwell, both
+// ways): 10 to 13 % for GEMM and prefill, 15 to 29 % for decode, 2 to 6 times the own error; Ampere's
+// constants on Hopper: 28 to 57 %. GPUs without a profile (assumed) are treated as the latter.
 struct Borrowed {
   double factor, least;
 };
@@ -48,7 +57,8 @@ KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile)
       profile_(std::move(profile)),
       own_gpu_(fitted_on(profile_, gpu_)),
       same_architecture_(!profile_.datasheet.architecture.empty() &&
-                         gpu_.architecture.starts_with(profile_.datasheet.architecture)) {}
+                         gpu_.architecture.starts_with(profile_.datasheet.architecture)),
+      power_(power_of(profile_.datasheet, gpu_)) {}
 
 KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
   KernelProfile profile;
@@ -204,11 +214,13 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
 }
 
 void KernelModel::explain_standing(const Price& price, const FamilyError& error, Explanation& why) const {
-  why.add(fmt::format(
-      "constants: profile {} ({}), {}; held-out median error {:.1f} % over {} rows; expected here {:.0f} %{}",
-      profile_.name, profile_.gpu.empty() ? "no GPU" : profile_.gpu, json::name_of(price.provenance),
-      100.0 * error.median, error.rows, 100.0 * price.relative_error,
-      price.outside_measured_range ? ", outside the measured range" : ""));
+  const std::string basis = error.rows > 0 ? fmt::format("held-out median error {:.1f} % over {} rows",
+                                                         100.0 * error.median, error.rows)
+                                           : std::string("nobody measured them");
+  why.add(fmt::format("constants: profile {} ({}), {}; {}; expected here {:.0f} %{}", profile_.name,
+                      profile_.gpu.empty() ? "no GPU" : profile_.gpu, json::name_of(price.provenance), basis,
+                      100.0 * price.relative_error,
+                      price.outside_measured_range ? ", outside the measured range" : ""));
 }
 
 BytesPerSecond KernelModel::achievable_bandwidth() const {

@@ -14,6 +14,8 @@ struct Gemm {
   std::int64_t m = 1, n = 1, k = 1;
   Precision activations = Precision::bf16;
   Precision weights = Precision::bf16;
+  // A arrives in its narrow format, written so by the kernel before: no quantise pass over it.
+  bool quantised = false;
 };
 
 // Causal self-attention of `queries` new tokens a sequence, the last of `context` tokens in the cache

@@ -21,7 +21,7 @@ struct FamilyError {
   std::int64_t rows = 0;
   double unseen_median = 0.3;
   std::int64_t unseen_rows = 0;
-  double q80 = 0.6;  // 80 % of held-out rows lie within a factor 1 + q80 of the prediction
+  double q80 = 0.6;  // the 80 % interval: within a factor 1 + q80 of the prediction (82.5 % of those `rows`)
 };
 template <class V>
 void describe(V& v, FamilyError& s) {
@@ -32,7 +32,8 @@ void describe(V& v, FamilyError& s) {
   v.field("unseen_median", s.unseen_median, "median on shapes none of whose rows was fitted",
           json::not_negative());
   v.field("unseen_rows", s.unseen_rows, "rows of such shapes", json::not_negative());
-  v.field("q80", s.q80, "80 % of held-out rows lie within a factor 1 + q80", json::not_negative());
+  v.field("q80", s.q80, "the 80 % interval lies within a factor 1 + q80 of the prediction",
+          json::not_negative());
 }
 
 // Tile model of dense GEMM (gemm.cpp) for one format. Defaults: Hopper-like, as fitted on H200 bf16.
@@ -263,6 +264,7 @@ struct FittedDatasheet {
   double memory_bandwidth = 0.0;    // B/s
   double l2 = 0.0;                  // B
   double scale_up_bandwidth = 0.0;  // B/s per direction
+  double tdp = 0.0;                 // W
 };
 template <class V>
 void describe(V& v, FittedDatasheet& s) {
@@ -273,6 +275,7 @@ void describe(V& v, FittedDatasheet& s) {
   v.field("memory_bandwidth", s.memory_bandwidth, "B/s", json::not_negative());
   v.field("l2", s.l2, "bytes", json::not_negative());
   v.field("scale_up_bandwidth", s.scale_up_bandwidth, "per direction (B/s)", json::not_negative());
+  v.field("tdp", s.tdp, "W", json::not_negative());
 }
 
 struct KernelProfile {

@@ -151,3 +151,23 @@ TEST_CASE("Attention explains itself") {
   CHECK(text(decode).find(time) != std::string::npos);
   CHECK(text(decode).find("2.684e+08 B of KV cache") != std::string::npos);  // 32 x 2048 x 2048 x 2 B
 }
+
+TEST_CASE("One sequence more does not make decode attention faster, split or not") {
+  for (const std::string& name : kMeasuredGpus) {
+    const KernelModel model = model_of(name);
+    for (const Precision kv : {Precision::bf16, Precision::fp8}) {
+      for (const int kv_heads : {1, 2, 8, 32}) {
+        for (const double context : {1.0, 200.0, 500.0, 1000.0, 4096.0}) {
+          double largest = 0.0;
+          for (std::int64_t batch = 1; batch <= 512; ++batch) {
+            const double t = microseconds(model.price(AttentionDecode{
+                .batch = batch, .context = context, .heads = 32, .kv_heads = kv_heads, .kv = kv}));
+            INFO(name << " kv_heads=" << kv_heads << " context=" << context << " batch=" << batch);
+            CHECK(t >= 0.97 * largest);
+            largest = std::max(largest, t);
+          }
+        }
+      }
+    }
+  }
+}

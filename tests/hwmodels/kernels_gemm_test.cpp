@@ -163,3 +163,57 @@ TEST_CASE("Outside the measured range a price says so") {
   CHECK(outside.relative_error > inside.relative_error);
   CHECK(outside.spread80 > inside.spread80);
 }
+
+TEST_CASE("Time does not drop where a deeper k allows more splits") {
+  for (const std::string& name : kMeasuredGpus) {
+    const KernelModel model = model_of(name);
+    for (const std::int64_t n : {1024, 4096, 8192}) {
+      double largest = 0.0;
+      for (std::int64_t k = 64; k <= 16384; k += 64) {
+        const double t = microseconds(model.price(Gemm{.m = 1, .n = n, .k = k}));
+        INFO(name << " n=" << n << " k=" << k);
+        CHECK(t >= 0.995 * largest);
+        largest = std::max(largest, t);
+      }
+    }
+  }
+}
+
+TEST_CASE("Activations that arrive quantised save the pass over them") {
+  const KernelModel model = model_of("H200-SXM-141GB");
+  Gemm op{.m = 2048, .n = 8192, .k = 8192, .activations = Precision::fp8, .weights = Precision::fp8};
+  const Price with_pass = model.price(op);
+  op.quantised = true;
+  const Price without = model.price(op);
+  CHECK(without.time < with_pass.time);
+  // The pass reads 2048 x 8192 elements of 2 B and writes 1 B each.
+  CHECK((with_pass.hbm_bytes - without.hbm_bytes).si() == Approx(2048.0 * 8192.0 * 3.0));
+  // Nobody measured the one without the other.
+  CHECK(with_pass.provenance == Provenance::measured);
+  CHECK(without.provenance == Provenance::physics);
+  CHECK(without.spread80 > with_pass.spread80);
+  // 16 bit has no such pass.
+  const Gemm plain{.m = 2048, .n = 8192, .k = 8192};
+  Gemm same = plain;
+  same.quantised = true;
+  CHECK(model.price(same).time == model.price(plain).time);
+}
+
+TEST_CASE("Less power for the same peak slows what computes, and leaves what streams") {
+  Gpu capped = gpu_named("H100-SXM5-80GB");
+  capped.tdp /= 2.0;
+  const KernelModel full = model_of("H100-SXM5-80GB");
+  const KernelModel half = KernelModel::for_gpu(capped, GPUPLAN_SOURCE_DIR);
+  const Gemm dense{.m = 8192, .n = 8192, .k = 8192}, streaming{.m = 1, .n = 16384, .k = 8192};
+  // Half of the power: sqrt(1/2) of the clock, each FLOP sqrt(2) - 1 of its time at peak longer.
+  const double added = microseconds(half.price(dense)) - microseconds(full.price(dense));
+  const double at_peak = 1e6 * 2.0 * 8192.0 * 8192.0 * 8192.0 / 989.4e12;
+  CHECK(added == Approx((std::sqrt(2.0) - 1.0) * at_peak).epsilon(0.1));
+  CHECK(half.price(streaming).time.si() == Approx(full.price(streaming).time.si()).epsilon(0.01));
+  CHECK(half.price(dense).provenance == Provenance::physics);
+  // More power takes back the droop, no more.
+  capped.tdp *= 8.0;
+  const KernelModel ample = KernelModel::for_gpu(capped, GPUPLAN_SOURCE_DIR);
+  CHECK(ample.price(dense).time < full.price(dense).time);
+  CHECK(ample.price(dense).time.si() > 1e-6 * at_peak);
+}

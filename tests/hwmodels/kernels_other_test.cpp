@@ -33,6 +33,18 @@ TEST_CASE("All-reduce: a floor for small messages, the bus for large ones") {
   }
 }
 
+TEST_CASE("A switch that does not reduce leaves large messages to the ring") {
+  const KernelModel model = model_of("H200-SXM-141GB");
+  const AllReduce op{.bytes = Bytes(8589934592.0), .gpus = 8, .custom_kernel = false};
+  const Price reduced = model.price(op, ScaleUp::nvswitch, true);
+  const Price ring = model.price(op, ScaleUp::nvswitch, false);
+  // Measured bus bandwidth of the ring on this node at large sizes: 367 GB/s, of NVLS 480.
+  const auto bus = [&](const Price& price) { return 2.0 * 7.0 / 8.0 * op.bytes.si() / price.time.si(); };
+  CHECK(bus(ring) == Approx(367e9).epsilon(0.05));
+  CHECK(bus(reduced) > 1.1 * bus(ring));
+  CHECK(ring.provenance == Provenance::physics);
+}
+
 TEST_CASE("All-reduce over PCIe is slower, and assumed") {
   const KernelModel model = model_of("L40S");
   const AllReduce op{.bytes = Bytes(64e6), .gpus = 4};
