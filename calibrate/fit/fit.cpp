@@ -27,7 +27,6 @@ using kernels::PrefillConstants;
 
 // Shares of datasheet bandwidth: no read stream above the first has been measured on any of the GPUs.
 constexpr double kImpossibleBandwidth = 0.96;
-constexpr double kPlainStreaming = 0.86;
 
 // An 80 % interval should cover 75 to 90 % of what comes: the middle, for new shapes are harder than these
 // rows.

@@ -252,11 +252,13 @@ int main(int argc, char** argv) {
   report("3 kernels, HBM full, 1,024 GPUs", 0, [&] { return kernels(1024, 3, total, true); });
   for (const auto& [gpus, prototype] : {std::pair{8, 2.1}, {128, 1.3}, {512, 1.2}, {4096, 0.7}}) {
     const std::string name = "ring beside kernels, " + std::to_string(gpus) + " GPUs";
-    report(name.c_str(), prototype, [&] { return rings(gpus, static_cast<int>(total / 20) / gpus + 1); });
+    report(name.c_str(), prototype,
+           [gpus = gpus, total] { return rings(gpus, static_cast<int>(total / 20) / gpus + 1); });
   }
   for (const auto& [ranks, prototype] : {std::pair{64, 3.3}, {512, 1.6}, {4096, 1.2}, {16384, 0.44}}) {
     const std::string name = "ring step by step, " + std::to_string(ranks) + " ranks";
-    report(name.c_str(), prototype, [&] { return ring_steps(ranks, static_cast<int>(total) / ranks + 1); });
+    report(name.c_str(), prototype,
+           [ranks = ranks, total] { return ring_steps(ranks, static_cast<int>(total) / ranks + 1); });
   }
   report("16 flows through one link", 0, [&] { return crowd(16, total / 4); });
   report("512 flows through one link", 0, [&] { return crowd(512, total / 50); });
