@@ -1,28 +1,21 @@
 #include "calibrate/validate/serving_rows.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <map>
 
+#include "calibrate/validate/simulated_rows.h"
 #include "calibrate/validate/table_reader.h"
-#include "sim/report/serving_report.h"
-#include "sim/serving/simulation.h"
+#include "sim/serving/engine_profile.h"
 
 namespace gpuplan::calibrate {
 
 namespace {
 
-struct MeasuredMetric {
-  std::string id, name, trust;
-  double value = 0.0;
-};
-
-// One configuration and load, with all metrics measured of it.
+// One configuration and load.
 struct Case {
   std::string gpu, model, framework, precision;
   int tensor_parallel = 1, gpus = 1;
@@ -30,12 +23,6 @@ struct Case {
   std::string load;
   double load_value = 0.0;
   bool drawn = false;  // lengths drawn from 80 to 100 % of input and output
-  std::vector<MeasuredMetric> metrics;
-};
-
-// What a simulation says of one metric; `name` empty: the reason why it says nothing.
-struct Prediction {
-  double value = 0.0, low = 0.0, high = 0.0;
 };
 
 class Row {
@@ -191,102 +178,6 @@ json::Value scenario_of(const Case& c) {
   return s;
 }
 
-// Runs one case; the answer is one line: "metric value low high" ..., or "!reason".
-std::string simulate_case(const Case& c, const sim::Library& library) {
-  try {
-    const sim::ServingScenario scenario = sim::resolve_serving(scenario_of(c), "row", ".", library);
-    if (sim::check_fit(scenario, library)) {
-      return "!does not fit by our memory model";
-    }
-    sim::ServingOutcome outcome = sim::simulate_serving(scenario, library.data_dir);
-    const sim::Result result = sim::report_serving(scenario, outcome, library);
-    if (outcome.rejected > 0) {
-      return "!requests longer than the KV cache";
-    }
-    std::string line;
-    for (const sim::Metric& metric : result.metrics) {
-      if (metric.value.is_number()) {
-        const double value = metric.value.number();
-        const std::array<double, 2> range = metric.interval80.value_or(std::array<double, 2>{value, value});
-        line += fmt::format("{} {:.17g} {:.17g} {:.17g} ", metric.name, value, range[0], range[1]);
-      }
-    }
-    return line;
-  } catch (const InputError& error) {
-    return "!scenario refused: " + error.problems().front().path + " expects " +
-           error.problems().front().expected;
-  }
-}
-
-std::map<std::string, Prediction> parse(const std::string& line) {
-  std::map<std::string, Prediction> out;
-  std::size_t at = 0;
-  while (at < line.size()) {
-    const std::size_t space = line.find(' ', at);
-    if (space == std::string::npos) {
-      break;
-    }
-    const std::string name = line.substr(at, space - at);
-    char* end = nullptr;
-    Prediction p;
-    p.value = std::strtod(line.c_str() + space, &end);
-    p.low = std::strtod(end, &end);
-    p.high = std::strtod(end, &end);
-    out[name] = p;
-    at = static_cast<std::size_t>(end - line.c_str()) + 1;
-  }
-  return out;
-}
-
-// Simulates all cases in `jobs` child processes; answers by case, "" where a child died.
-std::vector<std::string> simulate_all(const std::vector<Case>& cases, const sim::Library& library, int jobs) {
-  std::vector<std::string> answers(cases.size());
-  std::vector<std::pair<int, pid_t>> children;
-  for (int job = 0; job < jobs; ++job) {
-    std::array<int, 2> ends{};
-    if (pipe(ends.data()) != 0) {
-      break;
-    }
-    const pid_t child = fork();
-    if (child == 0) {
-      close(ends[0]);
-      std::FILE* out = fdopen(ends[1], "w");
-      for (std::size_t i = static_cast<std::size_t>(job); i < cases.size();
-           i += static_cast<std::size_t>(jobs)) {
-        // One simulation a process would cost a start each; the engine's clock is its own, so a child does
-        // many.
-        const std::string answer = simulate_case(cases[i], library);
-        std::fprintf(out, "%zu %s\n", i, answer.c_str());
-      }
-      std::fclose(out);
-      _exit(0);
-    }
-    close(ends[1]);
-    children.emplace_back(ends[0], child);
-  }
-  for (const auto& [fd, child] : children) {
-    std::FILE* in = fdopen(fd, "r");
-    char* line = nullptr;
-    std::size_t capacity = 0;
-    ssize_t length = 0;
-    while ((length = getline(&line, &capacity, in)) > 0) {
-      char* end = nullptr;
-      const std::size_t index = std::strtoull(line, &end, 10);
-      if (index < answers.size() && *end == ' ') {
-        answers[index] = std::string(end + 1, static_cast<std::size_t>(line + length - (end + 1)));
-        while (!answers[index].empty() && answers[index].back() == '\n') {
-          answers[index].pop_back();
-        }
-      }
-    }
-    std::free(line);
-    std::fclose(in);
-    int status = 0;
-    waitpid(child, &status, 0);
-  }
-  return answers;
-}
-
 }  // namespace
 
 bool is_serving_table(const std::string& path) {
@@ -302,7 +193,7 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
   TableReader table(path);
   ValidationRows out;
   std::map<std::string, std::size_t> index;
-  std::vector<Case> cases;
+  std::vector<SimulatedCase> cases;
   while (table.next()) {
     const Row row(table);
     const bool wanted = std::all_of(options.where.begin(), options.where.end(), [&](const auto& condition) {
@@ -322,42 +213,21 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
       out.skip("no measured value");
       continue;
     }
-    const std::string key = json::dump(scenario_of(c));
-    const auto [at, added] = index.try_emplace(key, cases.size());
+    json::Value scenario = scenario_of(c);
+    const auto [at, added] = index.try_emplace(json::dump(scenario), cases.size());
     if (added) {
-      cases.push_back(std::move(c));
+      cases.push_back({std::move(scenario), table.where(), ".", {}});
     }
-    cases[at->second].metrics.push_back(
-        {fmt::format("{}#{}", row.text("id"), table.line()), row.text("metric"), row.text("trust"), value});
+    cases[at->second].metrics.push_back({fmt::format("{}#{}", row.text("id"), table.line()),
+                                         row.text("metric"),
+                                         value,
+                                         {{"gpu", c.gpu},
+                                          {"framework", c.framework},
+                                          {"metric", row.text("metric")},
+                                          {"trust", row.text("trust")},
+                                          {"model", c.model}}});
   }
-
-  const std::vector<std::string> answers = simulate_all(cases, *options.library, std::max(1, options.jobs));
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    const Case& c = cases[i];
-    if (answers[i].empty() || answers[i][0] == '!') {
-      out.skip(answers[i].empty() ? "simulation failed" : answers[i].substr(1),
-               static_cast<std::int64_t>(c.metrics.size()));
-      continue;
-    }
-    const std::map<std::string, Prediction> predictions = parse(answers[i]);
-    for (const MeasuredMetric& metric : c.metrics) {
-      const auto found = predictions.find(metric.name);
-      if (found == predictions.end() || found->second.value <= 0.0) {
-        out.skip("metric not defined for this load: " + metric.name);
-        continue;
-      }
-      out.rows.push_back({metric.id,
-                          {{"gpu", c.gpu},
-                           {"framework", c.framework},
-                           {"metric", metric.name},
-                           {"trust", metric.trust},
-                           {"model", c.model}},
-                          metric.value,
-                          found->second.value,
-                          found->second.low,
-                          found->second.high});
-    }
-  }
+  out.append(simulate_cases(cases, *options.library, options.jobs));
   return out;
 }
 

@@ -162,7 +162,8 @@ class Run final : public RequestSink {
       outcome_.window_start = next_.arrival;
     }
     outcome_.last_arrival = next_.arrival;
-    const double delay = scenario_.profile.request_overhead.si();
+    // Above zero, so that a user whose requests are all rejected does not stop the clock.
+    const double delay = std::max(1e-6, scenario_.profile.request_overhead.si());
     std::uint32_t slot = 0;
     if (free_pending_.empty()) {
       slot = static_cast<std::uint32_t>(pending_.size());
@@ -193,8 +194,10 @@ class Run final : public RequestSink {
     }
   }
 
+  // A user of a closed loop sends the next request, until the duration is over.
   void next_of_closed_loop() {
-    if (source_->facts().closed_loop && pull()) {
+    const std::optional<Seconds>& duration = scenario_.spec.traffic.duration;
+    if (source_->facts().closed_loop && (!duration || engine_.now() < *duration) && pull()) {
       next_.arrival = engine_.now();
       admit_later();
     }

@@ -7,6 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
 
 #include "hwmodels/json/value.h"
 
@@ -77,6 +82,76 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
     ++count;
   }
   CHECK(count >= 6);
+}
+
+TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
+  using Json = nlohmann::json;
+  using valijson::adapters::NlohmannJsonAdapter;
+  const Json text = Json::parse(gpuplan_command("schema").out);
+  valijson::Schema schema;
+  valijson::SchemaParser parser;
+  parser.populateSchema(NlohmannJsonAdapter(text), schema);
+  const auto valid = [&](const Json& scenario) {
+    valijson::Validator validator;
+    return validator.validate(schema, NlohmannJsonAdapter(scenario), nullptr);
+  };
+  Json one;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(GPUPLAN_SOURCE_DIR) / "scenarios")) {
+    if (entry.path().extension() == ".json") {
+      INFO(entry.path().string());
+      one = Json::parse(slurp(entry.path()));
+      CHECK(valid(one));
+    }
+  }
+  REQUIRE(one.is_object());
+  const std::pair<const char*, Json> wrong[] = {{"/schema", 2},
+                                                {"/kind", "surfing"},
+                                                {"/machine/gpus", "four"},
+                                                {"/traffic/arrivals/process", "poison"},
+                                                {"/traffic/arrivals/rate", -1},
+                                                {"/engine/shedule", "fcfs"}};
+  for (const auto& [where, value] : wrong) {
+    INFO(where << " = " << value.dump());
+    Json bad = one;
+    bad[Json::json_pointer(where)] = value;
+    CHECK_FALSE(valid(bad));
+  }
+}
+
+TEST_CASE("validate: published figures, pairs of them, and a gate") {
+  const Answer shipped = gpuplan_command("validate calibrate/measured/serving.jsonl --fail-above max=0.03");
+  INFO(shipped.out << shipped.err);
+  CHECK(shipped.code == 0);
+  CHECK(gpuplan_command("validate calibrate/measured/serving.jsonl --fail-above max=0.0001").code == 1);
+  const std::string pairs = sandbox().file(
+      "pairs.json", R"([{"a": "vllm-pr-10511-llama-3-8b", "b": "vllm-pr-2031-llama-2-7b", "ratio": 0.27}])");
+  const Answer judged = gpuplan_command("validate calibrate/measured/serving.jsonl --json --pairs " + pairs);
+  const Value out = gpuplan::json::parse(judged.out, "out");
+  CHECK(out.find("overall")->find("count")->integer() == 2);
+  CHECK(out.find("pairs")->find("count")->integer() == 1);
+  CHECK(out.find("pairs")->find("right_fraction")->number() == 1.0);
+  // What is wrong with a row is said at its line.
+  const std::string rows =
+      sandbox().file("rows.jsonl",
+                     "# comment\n"
+                     R"({"id": "a", "source": "s", "scenario": {}, "metric": "m", "value": -1})");
+  const Answer bad = gpuplan_command("validate " + rows);
+  CHECK(bad.code == 3);
+  CHECK(bad.err.find("rows.jsonl:2 $.value") != std::string::npos);
+}
+
+TEST_CASE("a closed loop ends after its duration") {
+  const Answer answer = gpuplan_command("run " + kScenario +
+                                        " --json --quiet --set traffic.arrivals.process=closed_loop --set "
+                                        "traffic.arrivals.concurrency=4 --set traffic.duration=20 --set "
+                                        "traffic.warmup_requests=0");
+  INFO(answer.err);
+  REQUIRE(answer.code == 0);
+  const Value out = gpuplan::json::parse(answer.out, "out");
+  // Four users for 20 s, at 1 to 3 s a request (200 tokens of 10 ms or more each).
+  const double completed = out.find("metrics")->find("serving.completed")->number();
+  CHECK(completed > 12);
+  CHECK(completed < 60);
 }
 
 TEST_CASE("the same scenario and seed give the same bytes; another seed does not") {

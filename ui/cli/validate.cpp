@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "calibrate/validate/kernel_tables.h"
+#include "calibrate/validate/own_rows.h"
+#include "calibrate/validate/pairs.h"
 #include "calibrate/validate/serving_rows.h"
 #include "ui/cli/command.h"
 #include "ui/cli/terminal.h"
@@ -26,6 +28,8 @@ po::options_description described() {
       "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated)");
   add("group-by", po::value<std::string>()->default_value(""),
       "FIELD,FIELD: what makes a group (default: gpu, op or framework, dtype or metric)");
+  add("pairs", po::value<std::string>(),
+      "FILE: pairs of rows that differ by one knob; how often the faster is named right");
   add("worst", po::value<std::size_t>()->default_value(10), "N: worst rows to show");
   add("fail-above", po::value<std::vector<std::string>>()->composing(),
       "FIGURE=VALUE: exit 1 when an overall figure (median, mean, p90, bias) is above, as a fraction");
@@ -92,7 +96,7 @@ int validate_command(const std::vector<std::string>& arguments) {
   const auto files = options.count("files") > 0 ? options["files"].as<std::vector<std::string>>()
                                                 : std::vector<std::string>{};
   if (files.empty()) {
-    throw UsageError{"validate takes measured tables: kernel CSV(.gz) or serving CSV files"};
+    throw UsageError{"validate takes measured tables: kernel CSV(.gz), serving CSV, or rows in JSON lines"};
   }
   const auto where = pairs_of(options, "where");
   const auto limits = pairs_of(options, "fail-above");
@@ -108,15 +112,19 @@ int validate_command(const std::vector<std::string>& arguments) {
           file, {.library = &library, .jobs = options["jobs"].as<int>(), .where = where}));
       continue;
     }
-    if (!calibrate::is_kernel_table(file)) {
+    calibrate::ValidationRows table;
+    if (calibrate::is_own_rows(file)) {
+      serving = true;
+      table = calibrate::validate_own_rows(file, library, options["jobs"].as<int>());
+    } else if (calibrate::is_kernel_table(file)) {
+      table = calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(),
+                                                      .catalogue = &library.hardware,
+                                                      .data_dir = library.data_dir});
+    } else {
       json::read_file(file, std::size_t{1} << 30);  // says when it cannot be read at all
       throw InputError(Problem{file, "no table that validation knows",
-                               "the columns of a kernel table or of a serving table", ""});
+                               "the columns of a kernel or serving table, or rows with a scenario each", ""});
     }
-    calibrate::ValidationRows table =
-        calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(),
-                                                .catalogue = &library.hardware,
-                                                .data_dir = library.data_dir});
     std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
       const auto holds = [&](const std::string& field, const std::string& value) {
         const auto found = row.key.find(field);
@@ -136,8 +144,15 @@ int validate_command(const std::vector<std::string>& arguments) {
     summary_options.group_by = {"gpu", "framework", "metric"};
   }
   const calibrate::ErrorSummary summary = calibrate::summarise(rows, summary_options);
-  print(options.count("json") > 0 ? json::dump(calibrate::to_json(summary), 2) + "\n"
-                                  : calibrate::to_text(summary, serving ? "SI" : "s"));
+  json::Value as_json = calibrate::to_json(summary);
+  std::string as_text = calibrate::to_text(summary, serving ? "SI" : "s");
+  if (options.count("pairs") > 0) {
+    const calibrate::PairSummary pairs =
+        calibrate::compare_pairs(calibrate::read_pairs(options["pairs"].as<std::string>()), rows);
+    as_json["pairs"] = calibrate::to_json(pairs);
+    as_text += calibrate::to_text(pairs);
+  }
+  print(options.count("json") > 0 ? json::dump(as_json, 2) + "\n" : as_text);
   for (const auto& [name, limit] : limits) {
     char* end = nullptr;
     const double most = std::strtod(limit.c_str(), &end);
