@@ -1,6 +1,9 @@
 // gpuplan explain: run the scenario and show where its numbers come from.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
 #include "sim/serving/simulation.h"
@@ -33,12 +36,20 @@ int explain_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("explain"), described(), "words", options)) {
     return kDone;
   }
-  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
-                                                : std::vector<std::string>{};
+  auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
+                                          : std::vector<std::string>{};
   if (words.empty()) {
     throw UsageError{"explain takes a scenario file, and metrics such as serving.tpot.mean"};
   }
-  const sim::ScenarioFile file = serving_file(options, words[0]);
+  // The scenario may stand anywhere among the metrics; without a word that looks like a file, it is the
+  // first.
+  auto scenario_word = std::find_if(words.begin(), words.end(), [](const std::string& word) {
+    return word.ends_with(".json") || std::filesystem::exists(word);
+  });
+  if (scenario_word == words.end()) {
+    scenario_word = words.begin();
+  }
+  const sim::ScenarioFile file = serving_file(options, *scenario_word);
   const sim::Library library = sim::Library::load(data_root());
   const sim::ServingScenario scenario =
       sim::resolve_serving(file.document, file.name, file.base_dir, library);
@@ -55,12 +66,12 @@ int explain_command(const std::vector<std::string>& arguments) {
   const sim::Result result = sim::report_serving(scenario, outcome, library);
   sim::StepCost cost = sim::make_step_cost(scenario, library.data_dir);
 
-  const std::vector<std::string> metrics =
-      words.size() > 1 ? std::vector<std::string>(words.begin() + 1, words.end()) : sim::headline_metrics();
+  words.erase(scenario_word);
+  const std::vector<std::string> metrics = words.empty() ? sim::headline_metrics() : words;
   json::Array parts;
   std::string text;
   for (const std::string& metric : metrics) {
-    if (words.size() == 1 && result.find(metric) == nullptr) {
+    if (words.empty() && result.find(metric) == nullptr) {
       continue;  // a headline that this scenario has not, such as a cost without a price
     }
     const sim::ExplanationText explanation = sim::explain_metric(scenario, outcome, result, cost, metric);

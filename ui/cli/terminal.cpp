@@ -156,17 +156,18 @@ std::string Table::text() const {
 }
 
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
-  std::string out;
-  std::size_t column = 0;
-  std::size_t i = 0;
+  std::size_t i = std::min(text.find_first_not_of(' '), text.size());
+  std::string out(i, ' ');  // the first line keeps its own indentation
+  std::size_t column = i;
+  const std::size_t start = i;
   while (i < text.size()) {
     const std::size_t end = std::min(text.find(' ', i), text.size());
     const std::string_view word = text.substr(i, end - i);
     const std::size_t size = columns(word);
-    if (column > 0 && column + 1 + size > width) {
+    if (i > start && column + 1 + size > width) {
       out += "\n" + std::string(indent, ' ');
       column = indent;
-    } else if (column > 0 && i > 0) {
+    } else if (i > start) {
       out += ' ';
       ++column;
     }
