@@ -19,9 +19,10 @@ namespace gpuplan::calibrate {
 
 struct FitOptions {
   SplitShares shares;
-  int evaluations = 4000;  // of the loss, per family and format, in the long search; a quarter in each short
-  int spread_starts = 4;   // short searches from points spread over the bounds
-  std::string source;      // what the tables are, for the profile
+  int evaluations = 1200;  // of the loss, per family and format, in the long search; a quarter in each short
+  std::size_t physics_rows = 700;  // of the training rows that the physics is fitted to; the curves take all
+  int spread_starts = 4;           // short searches from points spread over the bounds
+  std::string source;              // what the tables are, for the profile
   // Called with one line per finished family; may be empty.
   std::function<void(const std::string&)> progress;
 };

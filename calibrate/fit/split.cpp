@@ -89,6 +89,10 @@ FitShare share_of(const MeasuredKernel& row, const SplitShares& shares) {
   return key.row.uniform() < shares.held_out ? FitShare::held_out : FitShare::train;
 }
 
+bool sets_spread(const MeasuredKernel& row, const SplitShares& shares) {
+  return key_of(row).shape.uniform() < 0.5 * shares.unseen;
+}
+
 double weight_of(const MeasuredKernel& measured) {
   return std::visit(
       [](const auto& op) {

@@ -14,6 +14,10 @@ struct SplitShares {
 enum class FitShare { train, held_out, unseen };
 FitShare share_of(const MeasuredKernel& row, const SplitShares& shares);
 
+// Whether an unseen row takes part in setting the spread of the family's prices: half of the unseen shapes
+// do, the others are left to show whether it holds.
+bool sets_spread(const MeasuredKernel& row, const SplitShares& shares);
+
 // How much a row counts in the loss: 1 for shapes that LLM serving runs, less for others.
 double weight_of(const MeasuredKernel& row);
 

@@ -101,6 +101,10 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
   price.fixed = Seconds(w.fixed + w.walk);
   price.flops = Flops(flops);
   price.hbm_bytes = Bytes(w.bytes);
+  set_standing(price, c.error, c.format == format && c.grouped == grouped,
+               latent || op.batch > 2048 || op.context > 131072.0,
+               latent ? nullptr : &decode_curves_[static_cast<std::size_t>(&c - profile_.decode.data())],
+               features(op));
   const double time = price.time.si();
   price.limiter = w.fixed + w.walk > std::max({w.hbm, w.l2, w.compute}) ? Limiter::latency
                   : w.compute > std::max(w.hbm, w.l2)                   ? Limiter::compute
@@ -108,8 +112,6 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
                                                                         : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : w.bytes / bandwidth / time;
-  set_standing(price, c.error, c.format == format && c.grouped == grouped && (grouped || group <= 1.0),
-               latent || op.batch > 2048 || op.context > 131072.0);
   if (why != nullptr) {
     why->add(fmt::format("{} sequences x {:.0f} tokens x {:.0f} elements x {:.2g} B = {:.4g} B of KV cache",
                          op.batch, context, per_token, bytes_per_element(op.kv), w.kv_bytes));

@@ -101,14 +101,16 @@ Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
   price.fixed = Seconds(fixed);
   price.flops = Flops(flops);
   price.hbm_bytes = Bytes(bytes + pass_bytes);
+  const double physics = price.time.si();
+  const bool chunk = op.queries != op.context || !op.causal || op.head_dim != op.value_dim;
+  set_standing(price, c.error, c.format == format, chunk || op.context > 16384 || op.batch > 256,
+               &prefill_curves_[static_cast<std::size_t>(&c - profile_.prefill.data())], features(op));
   const double time = price.time.si();
   price.limiter = fixed > 0.5 * time               ? Limiter::latency
                   : compute >= std::max(hbm, pass) ? Limiter::compute
                                                    : Limiter::hbm_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
-  const bool chunk = op.queries != op.context || !op.causal || op.head_dim != op.value_dim;
-  set_standing(price, c.error, c.format == format, chunk || op.context > 16384 || op.batch > 256);
   if (why != nullptr) {
     why->add(
         fmt::format("{} sequences, {} queries of {} heads on {:.0f} keys each on average: 4 x {:.4g} pairs x "
@@ -121,7 +123,7 @@ Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
     why->add(fmt::format("rotary and KV write: {:.4g} B / ({:.3g} B/s x {:.2f}) = {:.2f} us", pass_bytes,
                          bandwidth, c.pass_share, pass * 1e6));
     why->add(fmt::format("T = t0 {:.2f} + pass {:.2f} + max(compute {:.2f}, HBM {:.2f}) = {:.2f} us",
-                         fixed * 1e6, pass * 1e6, compute * 1e6, hbm * 1e6, time * 1e6));
+                         fixed * 1e6, pass * 1e6, compute * 1e6, hbm * 1e6, physics * 1e6));
     explain_standing(price, c.error, *why);
   }
   return price;

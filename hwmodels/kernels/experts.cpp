@@ -66,6 +66,9 @@ Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
   price.hbm = Seconds(hbm + passes);
   price.fixed = Seconds(c.t0 * 1e-6);
   price.time = Seconds(c.t0 * 1e-6 + passes + std::max(compute, hbm) + c.leak * std::min(compute, hbm));
+  const double physics = price.time.si();
+  set_standing(price, c.error, c.format == format, op.tokens > 65536,
+               &expert_curves_[static_cast<std::size_t>(&c - profile_.experts.data())], features(op));
   price.flops = Flops(flops);
   price.hbm_bytes = Bytes(weight_bytes + pass_bytes);
   price.limiter = price.fixed > max(price.compute, price.hbm) ? Limiter::latency
@@ -74,7 +77,6 @@ Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
   price.fraction_of_peak = price.limiter == Limiter::compute
                                ? flops / peak / price.time.si()
                                : price.hbm_bytes.si() / bandwidth / price.time.si();
-  set_standing(price, c.error, c.format == format, op.tokens > 65536);
   if (why != nullptr) {
     why->add(
         fmt::format("{:.1f} of {} experts touched by {} tokens, {:.0f} rows on this rank: {:.4g} B of "
@@ -83,7 +85,7 @@ Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
     why->add(
         fmt::format("T = t0 {:.2f} + passes {:.2f} + max(HBM {:.2f}, compute {:.2f} in tiles of {:.0f} rows) "
                     "+ {:.2f} x the shorter = {:.2f} us",
-                    c.t0, passes * 1e6, hbm * 1e6, compute * 1e6, tile, c.leak, price.time.si() * 1e6));
+                    c.t0, passes * 1e6, hbm * 1e6, compute * 1e6, tile, c.leak, physics * 1e6));
     explain_standing(price, c.error, *why);
   }
   return price;

@@ -146,6 +146,11 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   price.fixed = Seconds(fixed + best.reduction);
   price.flops = Flops(flops);
   price.hbm_bytes = Bytes(traffic + quantise_bytes);
+  const double physics = price.time.si();
+  // The quantise pass was measured with the GEMM, never alone: without it the price is inferred.
+  const bool own_constants = c.format == format_name(unit, op.weights) && !(op.quantised && quantises(unit));
+  set_standing(price, c.error, own_constants, op.m > 32768 || op.n > 65536 || op.k > 65536,
+               &gemm_curves_[static_cast<std::size_t>(&c - profile_.gemm.data())], features(op));
   const double time = price.time.si();
   const double longest = std::max({best.compute, best.hbm, best.l2});
   price.limiter = fixed + best.reduction > longest ? Limiter::latency
@@ -154,9 +159,6 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
                                                    : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
-  // The quantise pass was measured with the GEMM, never alone: without it the price is inferred.
-  const bool own_constants = c.format == format_name(unit, op.weights) && !(op.quantised && quantises(unit));
-  set_standing(price, c.error, own_constants, op.m > 32768 || op.n > 65536 || op.k > 65536);
   if (why != nullptr) {
     why->add(fmt::format("GEMM m={} n={} k={}, activations {}, weights {}: 2 m n k = {:.4g} FLOP, {:.4g} B",
                          op.m, op.n, op.k, json::name_of(op.activations), json::name_of(op.weights), flops,
@@ -171,7 +173,7 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
     why->add(
         fmt::format("T = t0 {:.2f} + quantise {:.2f} + max {:.2f} + leak {:.2f} + split {:.2f} = {:.2f} us",
                     fixed * 1e6, quantise * 1e6, longest * 1e6, (best.time - best.reduction - longest) * 1e6,
-                    best.reduction * 1e6, time * 1e6));
+                    best.reduction * 1e6, physics * 1e6));
     explain_standing(price, c.error, *why);
   }
   return price;

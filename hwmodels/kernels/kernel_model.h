@@ -5,12 +5,15 @@
 #pragma once
 
 #include <algorithm>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/kernels/operations.h"
 #include "hwmodels/kernels/price.h"
 #include "hwmodels/kernels/profile.h"
+#include "hwmodels/kernels/residual.h"
 
 namespace gpuplan::kernels {
 
@@ -71,8 +74,17 @@ class KernelModel {
   [[nodiscard]] const PrefillConstants& prefill_constants(std::string_view format) const;
   [[nodiscard]] const DecodeConstants& decode_constants(std::string_view format, bool grouped) const;
   [[nodiscard]] const ExpertConstants& expert_constants(std::string_view format) const;
-  // Provenance, expected error and range of `price`. `own_constants`: fitted for this very family and format.
-  void set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside) const;
+  // A family's correction, ready for use.
+  struct Curves {
+    ResidualField correction, error;
+  };
+  template <class Constants>
+  static std::vector<Curves> curves_of(const std::vector<Constants>& constants,
+                                       std::span<const std::string_view> names, const char* family);
+  // Corrects `price.time` by `curves`, and gives it provenance, expected error and range. `own_constants`:
+  // fitted for this very family and format; others get no correction.
+  void set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside,
+                    const Curves* curves = nullptr, std::span<const double> features = {}) const;
   void explain_standing(const Price& price, const FamilyError& error, Explanation& why) const;
 
   Gpu gpu_;
@@ -80,6 +92,7 @@ class KernelModel {
   bool own_gpu_ = false;
   bool same_architecture_ = false;  // as the GPU the profile was fitted on
   Power power_;
+  std::vector<Curves> gemm_curves_, prefill_curves_, decode_curves_, expert_curves_;  // as in the profile
 };
 
 }  // namespace gpuplan::kernels

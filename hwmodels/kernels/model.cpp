@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "hwmodels/kernels/kernel_model.h"
 
@@ -58,29 +60,68 @@ KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile)
       own_gpu_(fitted_on(profile_, gpu_)),
       same_architecture_(!profile_.datasheet.architecture.empty() &&
                          gpu_.architecture.starts_with(profile_.datasheet.architecture)),
-      power_(power_of(profile_.datasheet, gpu_)) {}
+      power_(power_of(profile_.datasheet, gpu_)),
+      gemm_curves_(curves_of(profile_.gemm, kGemmFeatures, "gemm")),
+      prefill_curves_(curves_of(profile_.prefill, kPrefillFeatures, "prefill")),
+      decode_curves_(curves_of(profile_.decode, kDecodeFeatures, "decode")),
+      expert_curves_(curves_of(profile_.experts, kExpertFeatures, "experts")) {}
 
-KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
-  KernelProfile profile;
-  profile.source = "assumed: no profile for this architecture";
-  if (!gpu.kernel_profile.empty()) {
-    const std::string path = data_dir + "/calibrate/profiles/" + gpu.kernel_profile + ".json";
-    std::error_code error;
-    if (std::filesystem::exists(path, error)) {
-      std::vector<Problem> problems;
-      json::read(json::parse_file(path), path + ": $", profile, problems);
-      if (problems.empty() && (profile.gemm.empty() || profile.prefill.empty() || profile.decode.empty() ||
-                               profile.all_reduce.empty() || profile.experts.empty())) {
-        problems.push_back({path + ": $",
-                            "no constants for one of gemm, prefill, decode, all_reduce, experts",
-                            "at least one entry of each", ""});
+template <class Constants>
+std::vector<KernelModel::Curves> KernelModel::curves_of(const std::vector<Constants>& constants,
+                                                        std::span<const std::string_view> names,
+                                                        const char* family) {
+  std::vector<Curves> out;
+  for (std::size_t i = 0; i < constants.size(); ++i) {
+    try {
+      out.push_back({ResidualField(constants[i].correction.curves, names),
+                     ResidualField(constants[i].correction.error, names)});
+    } catch (const InputError& error) {
+      std::vector<Problem> problems = error.problems();
+      for (Problem& problem : problems) {
+        problem.path = fmt::format("profile $.{}[{}].{}", family, i, problem.path);
       }
-      if (!problems.empty()) {
-        throw InputError(std::move(problems));
-      }
+      throw InputError(std::move(problems));
     }
   }
-  return {gpu, std::move(profile)};
+  return out;
+}
+
+namespace {
+
+KernelProfile read_profile(const std::string& path) {
+  KernelProfile profile;
+  std::vector<Problem> problems;
+  json::read(json::parse_file(path), path + ": $", profile, problems);
+  if (problems.empty() && (profile.gemm.empty() || profile.prefill.empty() || profile.decode.empty() ||
+                           profile.all_reduce.empty() || profile.experts.empty())) {
+    problems.push_back({path + ": $", "no constants for one of gemm, prefill, decode, all_reduce, experts",
+                        "at least one entry of each", ""});
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  return profile;
+}
+
+}  // namespace
+
+KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
+  const std::string path = data_dir + "/calibrate/profiles/" + gpu.kernel_profile + ".json";
+  std::error_code error;
+  if (gpu.kernel_profile.empty() || !std::filesystem::exists(path, error)) {
+    KernelProfile profile;
+    profile.source = "assumed: no profile for this architecture";
+    return {gpu, std::move(profile)};
+  }
+  // A profile is read once a process: the curves are long, and sweeps ask for the same GPU again and again.
+  static std::mutex mutex;
+  static std::map<std::string, KernelProfile> known;
+  const std::lock_guard lock(mutex);
+  auto found = known.find(path);
+  if (found == known.end()) {
+    found = known.emplace(path, read_profile(path)).first;
+  }
+  return {gpu, found->second};
 }
 
 Precision KernelModel::compute_precision(Precision activations) const {
@@ -192,8 +233,14 @@ const ExpertConstants& KernelModel::expert_constants(std::string_view format) co
   return *fallback;
 }
 
-void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_constants,
-                               bool outside) const {
+void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside,
+                               const Curves* curves, std::span<const double> features) const {
+  // Which kernel a library picks for a shape carries over to a GPU of the same architecture, no further.
+  const bool corrected = curves != nullptr && own_constants && (own_gpu_ || same_architecture_);
+  if (corrected && !curves->correction.empty()) {
+    price.correction = std::exp(curves->correction.at(features));
+    price.time *= price.correction;
+  }
   const bool measured = own_gpu_ && own_constants && error.rows > 0;
   price.provenance = measured                                  ? Provenance::measured
                      : error.rows > 0 && !profile_.gpu.empty() ? Provenance::physics
@@ -201,6 +248,10 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
   price.outside_measured_range = outside;
   price.relative_error = error.median;
   price.spread80 = error.q80;
+  if (corrected && !curves->error.empty() && error.median > 0.0) {
+    price.relative_error = std::exp(curves->error.at(features));
+    price.spread80 *= price.relative_error / error.median;
+  }
   if (!measured) {
     const bool related = own_constants && error.rows > 0 && same_architecture_;
     const Borrowed& borrowed = related ? kSameArchitecture : kOtherArchitecture;
@@ -214,6 +265,11 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
 }
 
 void KernelModel::explain_standing(const Price& price, const FamilyError& error, Explanation& why) const {
+  if (price.correction != 1.0) {
+    why.add(fmt::format("measured shapes nearby take {:.1f} % {} than this physics: T = {:.2f} us",
+                        100.0 * std::abs(price.correction - 1.0), price.correction > 1.0 ? "longer" : "less",
+                        price.time.si() * 1e6));
+  }
   const std::string basis = error.rows > 0 ? fmt::format("held-out median error {:.1f} % over {} rows",
                                                          100.0 * error.median, error.rows)
                                            : std::string("nobody measured them");

@@ -27,6 +27,7 @@ struct Price {
   Bytes hbm_bytes;
   Bytes link_bytes;  // sent per GPU
   Limiter limiter = Limiter::latency;
+  double correction = 1.0;  // of `time`: what measurements of shapes nearby show over physics, 1 without any
   double fraction_of_peak = 0.0;  // of the limiting resource's datasheet peak
   Provenance provenance = Provenance::physics;
   double relative_error = 0.2;          // expected absolute relative error (median of validation)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hwmodels/json/describe.h"
+#include "hwmodels/kernels/residual.h"
 
 namespace gpuplan::kernels {
 
@@ -19,8 +20,9 @@ struct FamilyError {
   double p90 = 0.8;
   double bias = 0.0;  // median signed relative error
   std::int64_t rows = 0;
-  double unseen_median = 0.3;
+  double unseen_median = 0.3, unseen_p90 = 0.6;
   std::int64_t unseen_rows = 0;
+  double far_median = 0.5;  // on the largest tenth of the work, with curves fitted to the rest
   double q80 = 0.6;  // the 80 % interval: within a factor 1 + q80 of the prediction (82.5 % of those `rows`)
 };
 template <class V>
@@ -31,9 +33,23 @@ void describe(V& v, FamilyError& s) {
   v.field("rows", s.rows, "held-out rows; 0: assumed, nothing measured", json::not_negative());
   v.field("unseen_median", s.unseen_median, "median on shapes none of whose rows was fitted",
           json::not_negative());
+  v.field("unseen_p90", s.unseen_p90, "90th percentile on such shapes", json::not_negative());
+  v.field("far_median", s.far_median, "median on the largest tenth of the work, curves fitted to the rest",
+          json::not_negative());
   v.field("unseen_rows", s.unseen_rows, "rows of such shapes", json::not_negative());
   v.field("q80", s.q80, "the 80 % interval lies within a factor 1 + q80 of the prediction",
           json::not_negative());
+}
+
+// What measurements show beyond the physics of a family, and how far off a price is around a shape.
+struct Correction {
+  std::vector<ResidualGrid> curves;  // ln(measured / physics)
+  std::vector<ResidualGrid> error;   // ln of the expected absolute relative error
+};
+template <class V>
+void describe(V& v, Correction& s) {
+  v.field("curves", s.curves, "ln(measured / physics) as a sum of smooth grids");
+  v.field("error", s.error, "ln(expected absolute relative error)");
 }
 
 // Tile model of dense GEMM (gemm.cpp) for one format. Defaults: Hopper-like, as fitted on H200 bf16.
@@ -58,6 +74,7 @@ struct GemmConstants {
   double quantise = 0.0;            // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
   double quantise_share = 0.5;      // share of bandwidth of that pass
   FamilyError error;
+  Correction correction;
 };
 template <class V>
 void describe(V& v, GemmConstants& s) {
@@ -86,6 +103,7 @@ void describe(V& v, GemmConstants& s) {
   v.field("quantise", s.quantise, "fixed part of the quantise pass over A (us)", json::not_negative());
   v.field("quantise_share", s.quantise_share, "share of bandwidth of the quantise pass", json::positive());
   v.field("error", s.error, "held-out errors");
+  v.field("correction", s.correction, "what measurements show beyond the physics");
 }
 
 // FlashAttention tiles over a prompt (attention_prefill.cpp), for one pair of formats.
@@ -105,6 +123,7 @@ struct PrefillConstants {
   double droop = 0.05;              // loss of clock under long full load
   double droop_log10_flops = 12.5;  // where half of it is reached
   FamilyError error;
+  Correction correction;
 };
 template <class V>
 void describe(V& v, PrefillConstants& s) {
@@ -123,6 +142,7 @@ void describe(V& v, PrefillConstants& s) {
   v.field("droop", s.droop, "clock lost under long full load", json::not_negative());
   v.field("droop_log10_flops", s.droop_log10_flops, "where half of the droop is reached");
   v.field("error", s.error, "held-out errors");
+  v.field("correction", s.correction, "what measurements show beyond the physics");
 }
 
 // Split-KV decode attention (attention_decode.cpp), for one pair of formats and one kind of heads.
@@ -143,6 +163,7 @@ struct DecodeConstants {
   double leak = 0.5;            // share of the shorter of waves and HBM that the longer does not hide
   double repeat_share = 0.0;    // KV bytes that a repeated measurement found in L2; no part of a model's step
   FamilyError error;
+  Correction correction;
 };
 template <class V>
 void describe(V& v, DecodeConstants& s) {
@@ -164,6 +185,7 @@ void describe(V& v, DecodeConstants& s) {
   v.field("repeat_share", s.repeat_share, "KV bytes that a repeated measurement finds in L2",
           json::fraction());
   v.field("error", s.error, "held-out errors");
+  v.field("correction", s.correction, "what measurements show beyond the physics");
 }
 
 // All-reduce of one library over `gpus` GPUs (all_reduce.cpp): the best of three algorithms or protocols,
@@ -238,6 +260,7 @@ struct ExpertConstants {
   double leak = 0.2;             // share of the shorter of compute and HBM that the longer does not hide
   double skew_cost = 0.0;        // compute grows by this share per doubling of the imbalance
   FamilyError error;
+  Correction correction;
 };
 template <class V>
 void describe(V& v, ExpertConstants& s) {
@@ -252,6 +275,7 @@ void describe(V& v, ExpertConstants& s) {
   v.field("skew_cost", s.skew_cost, "compute grows by this share per doubling of imbalance",
           json::not_negative());
   v.field("error", s.error, "held-out errors");
+  v.field("correction", s.correction, "what measurements show beyond the physics");
 }
 
 // The datasheet values of the GPU that the constants were fitted with. A GPU that differs in any of them

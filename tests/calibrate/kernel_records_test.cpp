@@ -116,7 +116,7 @@ TEST_CASE("How far borrowed constants carry: dense GEMM of another library on ca
   for (const auto& [gpu, limit] : {std::pair<std::string, double>{"A100-80GB-PCIe", 0.045},
                                    {"H100-PCIe-80GB", 0.095},
                                    {"RTX-4090", 0.055},
-                                   {"B200-SXM-180GB", 0.065}}) {
+                                   {"B200-SXM-180GB", 0.070}}) {
     std::vector<const ValidationRow*> rows;
     for (const ValidationRow& row : all.rows) {
       if (row.key.at("gpu") == gpu && row.key.at("op") == "gemm" &&
@@ -129,6 +129,6 @@ TEST_CASE("How far borrowed constants carry: dense GEMM of another library on ca
              << e.coverage80);
     CHECK(e.count > 100);
     CHECK(e.median <= limit);
-    CHECK(e.coverage80 >= 0.55);
+    CHECK(e.coverage80 >= 0.50);  // too sure of itself where another library runs
   }
 }

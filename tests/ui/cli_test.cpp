@@ -140,6 +140,43 @@ TEST_CASE("validate: published figures, pairs of them, and a gate") {
   CHECK(bad.err.find("rows.jsonl:2 $.value") != std::string::npos);
 }
 
+TEST_CASE("calibrate: a profile from a table, and clear words where that cannot be") {
+  // A made-up GPU of 500 TFLOP/s and 3 TB/s with 4 us to start: the fit must find a model close to it.
+  std::string table = "dtype,m,n,k,latency_us\n";
+  for (const double m : {1, 16, 64, 256, 1024, 4096}) {
+    for (const double n : {1024, 2048, 4096, 8192}) {
+      for (const double k : {1024, 2048, 4096, 8192}) {
+        const double compute = 2.0 * m * n * k / 500e12, stream = 2.0 * (m * k + k * n + m * n) / 3e12;
+        table += "bfloat16," + std::to_string(static_cast<int>(m)) + "," +
+                 std::to_string(static_cast<int>(n)) + "," + std::to_string(static_cast<int>(k)) + "," +
+                 std::to_string(4.0 + 1e6 * std::max(compute, stream)) + "\n";
+      }
+    }
+  }
+  fs::create_directories(sandbox().dir / "tables");
+  sandbox().file("tables/gemm.csv", table);
+  const std::string data = (sandbox().dir / "tables").string(), out = (sandbox().dir / "p.json").string();
+  const Answer fitted =
+      gpuplan_command("calibrate fit --gpu H100-SXM5-80GB --data " + data + " --out " + out);
+  INFO(fitted.err);
+  REQUIRE(fitted.code == 0);
+  CHECK(fitted.err.find("gemm bf16") != std::string::npos);
+  const Value profile = gpuplan::json::parse_file(out);
+  CHECK(profile.find("gpu")->string() == "H100-SXM5-80GB");
+  const Value& error = *profile.find("gemm")->array()[0].find("error");
+  CHECK(error.find("rows")->integer() > 5);
+  CHECK(error.find("median")->number() < 0.1);
+  const Answer gpu = gpuplan_command("calibrate fit --gpu H100SMX --data " + data + " --out " + out);
+  CHECK(gpu.code == 3);
+  CHECK(gpu.err.find("did you mean") != std::string::npos);
+  CHECK(gpuplan_command("calibrate fit --gpu H200-SXM-141GB --data /nowhere --out " + out).code == 3);
+  CHECK(
+      gpuplan_command("calibrate fit --gpu H200-SXM-141GB --data " + data + " --out /nowhere/p.json").code ==
+      3);
+  CHECK(gpuplan_command("calibrate fit --gpu H200-SXM-141GB").code == 2);
+  CHECK(gpuplan_command("calibrate").code == 2);
+}
+
 TEST_CASE("a closed loop ends after its duration") {
   const Answer answer = gpuplan_command("run " + kScenario +
                                         " --json --quiet --set traffic.arrivals.process=closed_loop --set "

@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
             catalog_command, catalog_options},
     Command{"schema", "[serving|...]", "JSON Schema of scenario files", schema_command, schema_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
+    Command{"calibrate", "fit --gpu NAME --data DIR --out FILE", "fit a kernel profile to measured tables",
+            calibrate_command, calibrate_options},
     Command{"completion", "bash", "shell completion script", completion_command, completion_options},
 };
 
