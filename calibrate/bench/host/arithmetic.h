@@ -57,6 +57,13 @@ inline int decode_splits(int blocks, int slots, int tiles, int most = 64) {
   return limit;
 }
 
+// How far a thread of a stream moves on: past all threads where the footprint has room for that, and
+// otherwise by some 5/8 of it in whole warps, so that it meets other elements every time. Less than `count`.
+inline unsigned walk_step(unsigned count, unsigned threads) {
+  if (count > threads) return threads;
+  return (count / 32 * 5 / 8 | 1) * 32 % count;
+}
+
 // Bytes that n ranks send over the slowest link, relative to the bytes of the buffer: bus bandwidth is
 // algorithm bandwidth times this (as nccl-tests defines it).
 inline double bus_factor(const std::string& collective, int ranks) {
