@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ostream>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,7 +25,7 @@ class Fields {
   Fields& add(const std::string& name, const char* text) { return put(name, std::string(text)); }
   Fields& add(const std::string& name, bool flag) { return put(name, flag); }
   Fields& add(const std::string& name, double number) { return put(name, number); }
-  template <class Integer>
+  template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>>
   Fields& add(const std::string& name, Integer number) {
     return put(name, static_cast<long long>(number));
   }
