@@ -46,10 +46,22 @@ struct Warp {
   std::array<const void*, 32> rows{};
 };
 
+struct alignas(16) Chunk {
+  unsigned char bytes[16];
+};
+
 struct Block {
-  Block(unsigned threads, unsigned char* shared_memory)
-      : sync(static_cast<std::ptrdiff_t>(threads)), shared(shared_memory), warps((threads + 31) / 32) {}
+  Block(Index where, unsigned threads, std::size_t shared_bytes)
+      : index(where),
+        sync(static_cast<std::ptrdiff_t>(threads)),
+        chunks(shared_bytes / 16 + 1),
+        shared(chunks[0].bytes),
+        warps((threads + 31) / 32) {
+    std::memset(shared, 0xff, chunks.size() * 16);  // NaN: what nobody wrote must not be used
+  }
+  Index index;
   std::barrier<> sync;
+  std::vector<Chunk> chunks;
   unsigned char* shared;
   std::vector<Warp> warps;
 };
@@ -69,24 +81,23 @@ inline Thread& current() {
 // kernel<<<grid, threads, shared_bytes>>>(...), as launch(grid, threads, shared_bytes, [&] { kernel(...); }).
 template <class Kernel>
 void launch(Index grid, unsigned threads, std::size_t shared_bytes, Kernel kernel) {
-  struct alignas(16) Chunk {
-    unsigned char bytes[16];
-  };
+  std::vector<std::unique_ptr<Block>> blocks;
   for (unsigned z = 0; z < grid.z; ++z)
     for (unsigned y = 0; y < grid.y; ++y)
-      for (unsigned x = 0; x < grid.x; ++x) {
-        const auto shared = std::make_unique<Chunk[]>(shared_bytes / 16 + 1);
-        std::memset(shared[0].bytes, 0xff, shared_bytes);  // NaN: what nobody wrote must not be used
-        Block block(threads, shared[0].bytes);
-        std::vector<std::thread> running;
-        for (unsigned t = 0; t < threads; ++t)
-          running.emplace_back([&, t] {
-            current() = {{t, 0, 0}, {x, y, z}, {threads, 1, 1}, grid, &block};
-            kernel();
-            block.sync.arrive_and_drop();
-          });
-        for (auto& thread : running) thread.join();
+      for (unsigned x = 0; x < grid.x; ++x)
+        blocks.push_back(std::make_unique<Block>(Index{x, y, z}, threads, shared_bytes));
+  std::barrier<> between_blocks(static_cast<std::ptrdiff_t>(threads));
+  std::vector<std::thread> running;
+  for (unsigned t = 0; t < threads; ++t)
+    running.emplace_back([&, t] {
+      for (auto& block : blocks) {
+        current() = {{t, 0, 0}, block->index, {threads, 1, 1}, grid, block.get()};
+        kernel();
+        block->sync.arrive_and_drop();
+        between_blocks.arrive_and_wait();
       }
+    });
+  for (auto& thread : running) thread.join();
 }
 
 }  // namespace emulator

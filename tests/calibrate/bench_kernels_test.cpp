@@ -90,21 +90,44 @@ TEST_CASE("bench kernels: decode attention") {
   CHECK(decode_error<64>({1, 2, 1, 1, 20, 64, false}, 3) < 0.01);  // two parts have nothing to do
 }
 
+TEST_CASE("bench kernels: tile products") {
+  // Neither m, n nor k fills its tiles.
+  const int m = 72, n = 88, k = 104;
+  const Halves a = random_bf16(2 * m * k, 1), b = random_bf16(2 * n * k, 2);
+  Halves b_columns(b.size()), c(2 * m * n);
+  for (int z = 0; z < 2; ++z)
+    for (int j = 0; j < n; ++j)
+      for (int p = 0; p < k; ++p) b_columns[(z * k + p) * n + j] = b[(z * n + j) * k + p];
+  Doubles expected;
+  const Doubles da = as_doubles(a), db = as_doubles(b);
+  for (int z = 0; z < 2; ++z) {
+    const Doubles left(da.begin() + z * m * k, da.begin() + (z + 1) * m * k);
+    const Doubles right(db.begin() + z * n * k, db.begin() + (z + 1) * n * k);
+    for (double value : reference_linear(left, right, m, n, k)) expected.push_back(0.5 * value);
+  }
+  for (bool b_is_rows : {true, false}) {
+    std::fill(c.begin(), c.end(), std::uint16_t{0x7fc0});
+    launch({2, 2, 2}, attention_threads, product_shared_bytes, [&] {
+      b_is_rows ? tile_product<true>(a.data(), b.data(), c.data(), m, n, k, 1, 0.5f)
+                : tile_product<false>(a.data(), b_columns.data(), c.data(), m, n, k, 1, 0.5f);
+    });
+    CHECK(relative_error(as_doubles(c), expected) < 0.005);
+  }
+}
+
 TEST_CASE("bench kernels: naive attention") {
-  const AttentionShape s = {1, 2, 1, 72, 80, 64, true};
+  const AttentionShape s = {1, 2, 1, 8, 72, 64, true};
   Inputs x(s);
-  const auto heads = static_cast<unsigned>(s.heads);
-  std::vector<uint4> scores(static_cast<std::size_t>(s.heads) * s.seq_q * s.seq_kv / 8);
-  Halves flat(scores.size() * 8, 0x7fc0);
-  launch({2, 2, heads}, attention_threads, product_shared_bytes, [&] {
-    tile_product<true>(x.q.data(), x.k.data(), flat.data(), s.seq_q, s.seq_kv, s.head_dim, 2, 0.125f);
+  Halves scores(static_cast<std::size_t>(s.heads) * s.seq_q * s.seq_kv);
+  launch({2, 1, 2}, attention_threads, product_shared_bytes, [&] {
+    tile_product<true>(x.q.data(), x.k.data(), scores.data(), s.seq_q, s.seq_kv, s.head_dim, 2, 0.125f);
   });
-  scores = octets(flat);
-  launch({heads * 72, 1, 1}, row_threads, 0,
-         [&] { softmax(scores.data(), scores.data(), s.seq_kv, true, s.seq_q, s.seq_kv - s.seq_q); });
-  std::memcpy(flat.data(), scores.data(), flat.size() * 2);
-  launch({1, 2, heads}, attention_threads, product_shared_bytes, [&] {
-    tile_product<false>(flat.data(), x.v.data(), x.out.data(), s.seq_q, s.head_dim, s.seq_kv, 2, 1.0f);
+  auto rows = octets(scores);
+  launch({16, 1, 1}, row_threads, 0,
+         [&] { softmax(rows.data(), rows.data(), s.seq_kv, true, s.seq_q, s.seq_kv - s.seq_q); });
+  std::memcpy(scores.data(), rows.data(), scores.size() * 2);
+  launch({1, 1, 2}, attention_threads, product_shared_bytes, [&] {
+    tile_product<false>(scores.data(), x.v.data(), x.out.data(), s.seq_q, s.head_dim, s.seq_kv, 2, 1.0f);
   });
   CHECK(x.error() < 0.02);
 }

@@ -101,8 +101,8 @@ void Bench::check(const std::string& name, const std::vector<double>& value,
 }
 
 int Bench::sample_count(double seconds_per_sample) const {
-  const double point_s = quick ? 0.1 : 0.2;
-  const int most = quick ? 11 : 21;
+  const double point_s = quick ? 0.15 : 0.4;
+  const int most = quick ? 15 : 31;
   return std::clamp(static_cast<int>(point_s / std::max(seconds_per_sample, 1e-6)), 3, most);
 }
 
@@ -123,7 +123,7 @@ std::vector<double> Bench::time_samples(const std::function<void()>& sample, int
 
 std::vector<double> Bench::time(const Launch& launch, int rotation) {
   constexpr int units_most = 512;
-  const double sample_s = quick ? 0.3e-3 : 0.5e-3;
+  const double sample_s = quick ? 0.4e-3 : 1e-3;
   launch(*stream_, 0);  // loads the module
   stream_->wait();
   const Event start, stop;

@@ -97,7 +97,7 @@ struct GemmShape {
 // Grid of m against the layers, spread so that a cut leaves a coarser grid.
 inline std::vector<GemmShape> gemm_grid(bool quick) {
   const std::vector<int> rows =
-      quick ? std::vector<int>{1, 8, 16, 64, 256, 1024, 4096, 16384}
+      quick ? std::vector<int>{1, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384}
             : std::vector<int>{1,   2,   4,   8,    16,   32,   48,   64,   96,   128,  192,   256,
                                384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384};
   const std::size_t layers = quick ? 8 : llm_layers().size();

@@ -28,11 +28,13 @@ inline std::string json_quoted(const std::string& text) {
   return out + "\"";
 }
 
-// 9 significant digits; JSON has no NaN and no infinity: those become null.
+// Whole numbers exactly, others with 9 significant digits; JSON has no NaN and no infinity: those become
+// null.
 inline std::string json_number(double value) {
   if (!std::isfinite(value)) return "null";
   char text[40];
-  std::snprintf(text, sizeof text, "%.9g", value);
+  const bool whole = std::fabs(value) < 9007199254740992.0 && std::nearbyint(value) == value;
+  std::snprintf(text, sizeof text, whole ? "%.0f" : "%.9g", value);
   return text;
 }
 

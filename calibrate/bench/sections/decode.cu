@@ -39,9 +39,9 @@ void measure_decode(Bench& bench) {
   prepare_attention();
   std::vector<AttentionShape> shapes;
   const std::vector<int> batches =
-      bench.quick ? std::vector<int>{1, 16, 64, 256} : std::vector<int>{1, 2, 4, 8, 16, 32, 64, 128, 256};
+      bench.quick ? std::vector<int>{1, 4, 16, 64, 256} : std::vector<int>{1, 2, 4, 8, 16, 32, 64, 128, 256};
   const std::vector<int> contexts =
-      bench.quick ? std::vector<int>{512, 2048, 8192}
+      bench.quick ? std::vector<int>{512, 2048, 8192, 32768}
                   : std::vector<int>{128, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072};
   for (int batch : batches)
     for (int context : contexts) {

@@ -99,8 +99,8 @@ void measure_rows(Bench& bench) {
   };
   std::vector<Shape> shapes;
   const std::vector<int> widths =
-      bench.quick ? std::vector<int>{4096} : std::vector<int>{1024, 4096, 8192, 16384};
-  const std::vector<int> heights = bench.quick ? std::vector<int>{1, 64, 1024, 16384}
+      bench.quick ? std::vector<int>{4096, 8192} : std::vector<int>{1024, 4096, 8192, 16384};
+  const std::vector<int> heights = bench.quick ? std::vector<int>{1, 16, 64, 256, 1024, 4096, 16384}
                                                : std::vector<int>{1, 16, 64, 256, 1024, 4096, 16384, 65536};
   for (int cols : widths)
     for (int rows : heights) shapes.push_back({rows, cols});
