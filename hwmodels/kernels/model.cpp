@@ -80,7 +80,9 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
       }
     }
   }
-  return {gpu, std::move(profile)};
+  KernelModel model(gpu, std::move(profile));
+  model.operations_ = OperationConstants::for_gpu(gpu, data_dir);
+  return model;
 }
 
 Precision KernelModel::compute_precision(Precision activations) const {
