@@ -139,7 +139,8 @@ void describe(V& v, RowPassConstants& s) {
   v.field("norm_share", s.norm_share, "share of bandwidth: layer and RMS norm", json::positive());
   v.field("softmax_share", s.softmax_share, "share of bandwidth: soft-max", json::positive());
   v.field("activation_share", s.activation_share, "share of bandwidth: GELU", json::positive());
-  v.field("row_on_chip", s.row_on_chip, "longest row that is read once (B)", json::positive());
+  v.field("row_on_chip", s.row_on_chip, "longest row that a norm or quantise reads once (B)",
+          json::positive());
 }
 
 // What the host pays to issue kernels (launch_sequence.cpp); launches without a framework are the profile's.
