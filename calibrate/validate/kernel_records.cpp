@@ -6,6 +6,8 @@
 
 #include "calibrate/validate/kernel_tables.h"
 #include "calibrate/validate/line_reader.h"
+#include "hwmodels/kernels/memory_hierarchy.h"
+#include "hwmodels/kernels/occupancy.h"
 
 namespace gpuplan::calibrate {
 
@@ -42,6 +44,11 @@ class Record {
     }
     return found->number();
   }
+  // A benchmark that could not run wrote zero.
+  [[nodiscard]] bool failed() const {
+    const json::Value* found = value_.find("value");
+    return found != nullptr && found->is_number() && found->number() == 0.0;
+  }
   // A count of the shape, 1 to 1e13; `otherwise` where the shape has none of that name.
   [[nodiscard]] std::int64_t count(std::string_view name, std::int64_t otherwise = 0) const {
     const json::Value* shape = value_.find("shape");
@@ -56,13 +63,30 @@ class Record {
     }
     return found->integer();
   }
-  [[nodiscard]] std::string algorithm() const {
-    const json::Value* shape = value_.find("shape");
-    const json::Value* found = shape == nullptr ? nullptr : shape->find("algo");
+  [[nodiscard]] std::string algorithm() const { return shape_text("algo"); }
+  [[nodiscard]] std::string shape_text(std::string_view name) const {
+    const json::Value* found = shape(name);
     return found != nullptr && found->is_string() ? found->string() : "";
+  }
+  [[nodiscard]] bool flag(std::string_view name) const {
+    const json::Value* found = shape(name);
+    return found != nullptr && found->is_bool() && found->boolean();
+  }
+  // A positive number of the shape.
+  [[nodiscard]] double number(std::string_view name) const {
+    const json::Value* found = shape(name);
+    if (found == nullptr || !found->is_number() || !(found->number() > 0.0)) {
+      fail((found == nullptr ? "nothing" : json::excerpt(*found)) + " as shape." + std::string(name),
+           "a number > 0");
+    }
+    return found->number();
   }
 
  private:
+  [[nodiscard]] const json::Value* shape(std::string_view name) const {
+    const json::Value* all = value_.find("shape");
+    return all == nullptr ? nullptr : all->find(name);
+  }
   [[noreturn]] void fail(const std::string& found, const std::string& expected) const {
     throw InputError({where_, found, expected, ""});
   }
@@ -131,6 +155,82 @@ Expressed gemm(const Record& record, const KernelModel& model) {
   return not_expressed("another figure of a measurement that stands beside it: gemm " + metric);
 }
 
+Expressed sparse_gemm(const Record& record, const KernelModel& model) {
+  const std::optional<Precision> precision = precision_of(record.text("precision"));
+  if (!precision || *precision == Precision::nvfp4) {
+    return not_expressed("precision not modelled: sparse " + record.text("precision"));
+  }
+  if (record.failed()) {
+    return not_expressed("the benchmark failed: zero as its time");
+  }
+  const kernels::SparseGemm op{
+      .m = record.count("m"), .n = record.count("n"), .k = record.count("k"), .precision = *precision};
+  return {"", "gemm_sparse", 1e-6 * record.value(), model.price(op)};
+}
+
+Expressed attention(const Record& record, const KernelModel& model, bool backward) {
+  const std::string library = record.text("library");
+  if (library.find("PyTorch") == std::string::npos) {
+    return not_expressed("attention library not modelled: " + library);
+  }
+  const kernels::StandardAttention op{.batch = record.count("b"),
+                                      .queries = record.count("sq"),
+                                      .context = record.count("skv"),
+                                      .heads = static_cast<int>(record.count("h")),
+                                      .kv_heads = static_cast<int>(record.count("h")),
+                                      .head_dim = static_cast<int>(record.count("d")),
+                                      .precision = Precision::fp16,
+                                      .causal = record.flag("causal"),
+                                      .backward = backward};
+  // As the charts count: a mask halves the FLOPs, the backward pass has 2.5 times those of the forward one.
+  const double flops = 4.0 * static_cast<double>(op.batch * op.heads * op.head_dim) *
+                       static_cast<double>(op.queries) * static_cast<double>(op.context) *
+                       (op.causal ? 0.5 : 1.0) * (backward ? 3.5 : 1.0);
+  return {"", backward ? "standard_attention_fwd_bwd" : "standard_attention", flops / (1e12 * record.value()),
+          model.price(op)};
+}
+
+// `bytes` at a modelled bandwidth against a measured one.
+Expressed bandwidth(std::string op, double bytes, const Record& record, BytesPerSecond rate,
+                    const kernels::MemoryAccess& standing) {
+  Price price;
+  price.time = Bytes(bytes) / rate;
+  price.relative_error = standing.relative_error;
+  price.spread80 = standing.spread80;
+  return {"", std::move(op), bytes / (1e9 * record.value()), price};
+}
+
+Expressed footprint(const Record& record, const KernelModel& model) {
+  const Bytes bytes(1024.0 * record.number("footprint_kB"));
+  const kernels::MemoryAccess access = kernels::memory_access(model, bytes);
+  return bandwidth("read_by_footprint", bytes.si(), record, access.bandwidth, access);
+}
+
+// One load of 8 bytes a thread in flight on a full GPU.
+Expressed stream_read(const Record& record, const KernelModel& model) {
+  const Gpu& gpu = model.gpu();
+  if (gpu.vendor != "NVIDIA" || gpu.max_warps_per_sm <= 0) {
+    return not_expressed("latency of the memory not known");
+  }
+  const int warps = static_cast<int>(record.number("occupancy") * gpu.max_warps_per_sm);
+  const BytesPerSecond rate = kernels::bandwidth_at_occupancy(model, warps, 1.0, 0.0, Bytes(8.0));
+  kernels::MemoryAccess standing = kernels::memory_access(model, Bytes(1e9));
+  standing.spread80 = std::max(0.15, standing.spread80);
+  return bandwidth("read_at_occupancy", 1e9, record, rate, standing);
+}
+
+Expressed launch(const Record& record, const KernelModel& model) {
+  const std::string mode = record.shape_text("mode");
+  const bool graph = mode.find("graph") != std::string::npos;
+  if (!graph && mode.find("launches") == std::string::npos) {
+    return not_expressed("launch not modelled: " + mode);
+  }
+  Price price;
+  price.time = model.launch(graph);
+  price.spread80 = model.profile().gpu == model.gpu().name ? 0.1 : 0.7;
+  return {"", graph ? "launch_graph" : "launch_stream", 1e-6 * record.value(), price};
+}
+
 Expressed all_reduce(const Record& record, const KernelModel& model) {
   if (record.text("metric") != "busbw" || record.text("unit") != "GB/s") {
     return not_expressed("another figure of a measurement that stands beside it: allreduce " +
@@ -175,6 +275,24 @@ Expressed express(const Record& record, const KernelModel& model) {
   }
   if (kernel == "stream_scale" || kernel == "stream_triad") {
     return stream(record, model);
+  }
+  if (kernel == "gemm_sparse2:4") {
+    return sparse_gemm(record, model);
+  }
+  if (kernel == "attention_fwd" || kernel == "attention_fwd_bwd") {
+    return attention(record, model, kernel == "attention_fwd_bwd");
+  }
+  if (kernel == "read_bandwidth_vs_footprint") {
+    return footprint(record, model);
+  }
+  if (kernel == "stream_read") {
+    return stream_read(record, model);
+  }
+  if (kernel == "launch") {
+    return launch(record, model);
+  }
+  if (kernel == "gelu" || kernel == "softmax" || kernel == "layernorm") {
+    return not_expressed("timed from the host, launch and synchronisation included");
   }
   return not_expressed("kernel not modelled: " + kernel);
 }

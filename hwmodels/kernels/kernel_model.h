@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/kernels/operation_constants.h"
 #include "hwmodels/kernels/operations.h"
 #include "hwmodels/kernels/price.h"
 #include "hwmodels/kernels/profile.h"
@@ -52,6 +53,16 @@ class KernelModel {
   // `scale_up` and `switch_reduction` describe the node the GPUs sit in.
   [[nodiscard]] Price price(const AllReduce& op, ScaleUp scale_up, bool switch_reduction,
                             Explanation* why = nullptr) const;
+  // Of scattered measurements (operation_constants.h): standard_attention.cpp, convolution.cpp, copy.cpp,
+  // row_pass.cpp, sparse_gemm.cpp, int4_gemm.cpp, int8_linear.cpp.
+  [[nodiscard]] Price price(const StandardAttention& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Convolution& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Copy& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const RowPass& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const SparseGemm& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Int4Gemm& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Int8Linear& op, Explanation* why = nullptr) const;
+  [[nodiscard]] const OperationConstants& operations() const { return operations_; }
 
   // Gap that each kernel adds when launched back to back: from the stream, or inside a CUDA graph.
   [[nodiscard]] Seconds launch(bool cuda_graph) const;
@@ -93,6 +104,7 @@ class KernelModel {
   bool same_architecture_ = false;  // as the GPU the profile was fitted on
   Power power_;
   std::vector<Curves> gemm_curves_, prefill_curves_, decode_curves_, expert_curves_;  // as in the profile
+  OperationConstants operations_;
 };
 
 }  // namespace gpuplan::kernels

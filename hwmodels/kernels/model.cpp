@@ -108,20 +108,26 @@ KernelProfile read_profile(const std::string& path) {
 KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
   const std::string path = data_dir + "/calibrate/profiles/" + gpu.kernel_profile + ".json";
   std::error_code error;
-  if (gpu.kernel_profile.empty() || !std::filesystem::exists(path, error)) {
-    KernelProfile profile;
-    profile.source = "assumed: no profile for this architecture";
-    return {gpu, std::move(profile)};
-  }
-  // A profile is read once a process: the curves are long, and sweeps ask for the same GPU again and again.
+  const bool exists = !gpu.kernel_profile.empty() && std::filesystem::exists(path, error);
+  // Read once a process: the curves are long, and sweeps ask for the same GPU again and again.
   static std::mutex mutex;
-  static std::map<std::string, KernelProfile> known;
+  static std::map<std::string, KernelProfile> profiles;
+  static std::map<std::array<std::string, 3>, OperationConstants> operations;
   const std::lock_guard lock(mutex);
-  auto found = known.find(path);
-  if (found == known.end()) {
-    found = known.emplace(path, read_profile(path)).first;
+  const std::array<std::string, 3> key = {data_dir, gpu.name, gpu.architecture};
+  auto constants = operations.find(key);
+  if (constants == operations.end()) {
+    constants = operations.emplace(key, OperationConstants::for_gpu(gpu, data_dir)).first;
   }
-  return {gpu, found->second};
+  auto profile = profiles.find(exists ? path : "");
+  if (profile == profiles.end()) {
+    KernelProfile assumed;
+    assumed.source = "assumed: no profile for this architecture";
+    profile = profiles.emplace(exists ? path : "", exists ? read_profile(path) : assumed).first;
+  }
+  KernelModel model(gpu, profile->second);
+  model.operations_ = constants->second;
+  return model;
 }
 
 Precision KernelModel::compute_precision(Precision activations) const {

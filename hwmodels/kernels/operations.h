@@ -1,6 +1,7 @@
 // Operations that kernels price: plain shapes, no behaviour. Counts are elements unless a unit is named.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "hwmodels/catalogue/precision.h"
@@ -79,6 +80,76 @@ struct AllReduce {
   Bytes bytes{0.0};
   int gpus = 2;
   bool custom_kernel = true;  // inference engines' one-shot/two-shot kernel for small messages
+};
+
+// Self-attention that writes its scores to memory: S = Q K^T, P = softmax(S), O = P V, a kernel each. One
+// layer, one device. A causal mask is a pass of its own over all scores, and saves none of the work.
+struct StandardAttention {
+  std::int64_t batch = 1, queries = 1, context = 1;
+  int heads = 1, kv_heads = 1, head_dim = 128;
+  Precision precision = Precision::bf16;
+  bool causal = true;
+  bool backward = false;  // forward and backward
+};
+
+// A 2-D convolution; kernel, stride, padding and dilation alike in both directions. groups == in_channels:
+// depthwise.
+struct Convolution {
+  enum class Layout { nhwc, nchw };
+  std::int64_t batch = 1, height = 1, width = 1;  // of the input
+  std::int64_t in_channels = 1, out_channels = 1, groups = 1;
+  std::int64_t kernel = 1, stride = 1, padding = 0, dilation = 1;
+  Layout layout = Layout::nhwc;
+  Precision precision = Precision::fp16;  // activations and weights
+  double epilogue_reads = 0.0;  // tensors of the output's size read by a fused epilogue (residual: 1)
+
+  [[nodiscard]] constexpr std::int64_t out(std::int64_t size) const {
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+  }
+};
+
+// One copy of `bytes`. Host memory is page-locked or not; a blocking call returns when the data are there.
+struct Copy {
+  enum class Path { device_to_device, host_to_device, device_to_host };
+  Bytes bytes{0.0};
+  Path path = Path::host_to_device;
+  bool pinned = true;
+  bool blocking = false;        // pageable copies always block
+  bool other_way_busy = false;  // another copy runs in the other direction
+};
+
+// One or several row-wise steps over a [rows, cols] tensor, fused into one kernel or a kernel each.
+struct RowPass {
+  enum class Step { residual, norm, softmax, activation, quantise, dequantise };
+  std::int64_t rows = 1, cols = 1;
+  std::array<Step, 4> steps = {Step::norm};  // the first `count` of them, in order
+  int count = 1;
+  Precision wide = Precision::bf16;   // of everything that is not quantised
+  Precision narrow = Precision::fp8;  // what quantise writes and dequantise reads, with one fp32 scale a row
+  bool fused = true;
+};
+
+// D[m,n] = A[m,k] B[k,n], B pruned to two of every four along k and compressed. Quantised activations
+// arrive quantised.
+struct SparseGemm {
+  std::int64_t m = 1, n = 1, k = 1;
+  Precision precision = Precision::bf16;  // of both operands: bf16, fp16, fp8 or int8
+};
+
+// D[m,n] = A[m,k] B[k,n] with 16-bit A and int4 weights, one 16-bit scale for `group` of them along k,
+// expanded in registers by a kernel that hides it (Marlin). `sparse`: weights pruned 2:4 besides.
+struct Int4Gemm {
+  std::int64_t m = 1, n = 1, k = 1;
+  int group = 128;
+  bool sparse = false;
+};
+
+// A linear layer in int8 with a scale for each output channel and each token: quantise A, multiply, rescale.
+struct Int8Linear {
+  std::int64_t m = 1, n = 1, k = 1;
+  bool quantised = false;     // A arrives in int8
+  bool fused_rescale = true;  // in the epilogue; else a pass over the int32 accumulators
+  bool requantise = false;    // the output leaves in int8, for the next such layer
 };
 
 }  // namespace gpuplan::kernels

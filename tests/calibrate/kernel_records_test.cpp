@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -130,5 +131,48 @@ TEST_CASE("How far borrowed constants carry: dense GEMM of another library on ca
     CHECK(e.count > 100);
     CHECK(e.median <= limit);
     CHECK(e.coverage80 >= 0.50);  // too sure of itself where another library runs
+  }
+}
+
+TEST_CASE("Other operations against their measured records") {
+  const fs::path path =
+      fs::path(GPUPLAN_SOURCE_DIR) / ".." / "shared" / "data" / "kernels" / "other.jsonl.gz";
+  if (!fs::exists(path)) {
+    WARN("skipped: no measured kernel records beside the source tree");
+    return;
+  }
+  const ValidationRows all = validate_kernel_records(
+      path.string(), {.gpu = "", .catalogue = &catalogue(), .data_dir = GPUPLAN_SOURCE_DIR});
+  struct Limit {
+    const char *op, *gpu;  // an empty GPU: all
+    std::int64_t rows;
+    double median, p90;  // achieved, rounded up; may only go down. Half of the rows were fitted.
+  };
+  for (const Limit& limit : {Limit{"gemm_sparse", "A100-80GB-PCIe", 230, 0.06, 0.24},
+                             {"gemm_sparse", "H100-PCIe-80GB", 180, 0.07, 0.19},
+                             {"gemm_sparse", "B200-SXM-180GB", 240, 0.05, 0.175},
+                             {"gemm_sparse", "RTX-4090", 240, 0.055, 0.34},
+                             {"standard_attention", "H100-SXM5-80GB", 15, 0.02, 0.08},
+                             {"standard_attention_fwd_bwd", "H100-SXM5-80GB", 16, 0.02, 0.05},
+                             {"standard_attention_fwd_bwd", "A100-80GB-SXM4", 16, 0.02, 0.045},
+                             {"read_by_footprint", "A100-80GB-SXM4", 70, 0.02, 0.07},
+                             {"read_by_footprint", "H100-PCIe-80GB", 70, 0.01, 0.03},
+                             {"read_by_footprint", "H200-SXM-141GB", 67, 0.01, 0.07},
+                             {"read_by_footprint", "L40", 62, 0.02, 0.04},
+                             {"read_at_occupancy", "", 6, 0.13, 0.22}}) {
+    std::vector<const ValidationRow*> rows;
+    for (const ValidationRow& row : all.rows) {
+      if (row.key.at("op") == limit.op && (*limit.gpu == '\0' || row.key.at("gpu") == limit.gpu)) {
+        rows.push_back(&row);
+      }
+    }
+    const ErrorStatistics e = error_statistics(rows);
+    INFO(limit.op << " " << limit.gpu << ": " << e.count << " rows, median " << e.median << ", p90 " << e.p90
+                  << ", bias " << e.bias << ", coverage " << e.coverage80);
+    CHECK(static_cast<std::int64_t>(e.count) >= limit.rows);
+    CHECK(e.median <= limit.median);
+    CHECK(e.p90 <= limit.p90);
+    CHECK(std::abs(e.bias) <= 0.13);
+    CHECK(e.coverage80 >= 0.65);
   }
 }

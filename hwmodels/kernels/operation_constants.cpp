@@ -1,0 +1,119 @@
+#include "hwmodels/kernels/operation_constants.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+
+namespace gpuplan::kernels {
+
+namespace {
+
+template <class Constants>
+struct Entries {
+  std::vector<Constants> entries;
+};
+template <class V, class Constants>
+void describe(V& v, Entries<Constants>& s) {
+  v.field("entries", s.entries, "one a GPU (and format)", json::required);
+}
+
+template <class Constants>
+std::vector<Constants> read_entries(const std::string& data_dir, const char* family) {
+  const std::string path = data_dir + "/calibrate/profiles/operations/" + family + ".json";
+  std::error_code error;
+  Entries<Constants> file;
+  if (std::filesystem::exists(path, error)) {
+    std::vector<Problem> problems;
+    json::read(json::parse_file(path), path + ": $", file, problems);
+    if (!problems.empty()) {
+      throw InputError(std::move(problems));
+    }
+  }
+  return std::move(file.entries);
+}
+
+std::vector<SparseConstants> nearest_formats(const std::vector<SparseConstants>& all, const Gpu& gpu) {
+  std::vector<SparseConstants> chosen;
+  for (const char* format : {"bf16", "fp8", "int8"}) {
+    std::vector<SparseConstants> candidates;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(candidates),
+                 [&](const SparseConstants& c) { return c.format == format; });
+    if (!candidates.empty()) {
+      chosen.push_back(nearest_entry(candidates, gpu));
+    }
+  }
+  return chosen.empty() ? std::vector<SparseConstants>{SparseConstants{}} : chosen;
+}
+
+bool same(double a, double b) { return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)); }
+
+// How much wider errors are with another GPU's constants, from pricing each GPU's measurements with those of
+// the others: standard attention 8 and 13 % (own 1 and 3 %), 2:4 sparse GEMM 7 to 35 % (own 4 to 8 %). Within
+// an architecture nobody measured two; between the two and the own error, assumed.
+struct Borrowed {
+  double factor, least;
+};
+constexpr Borrowed kSameArchitecture = {1.5, 0.08};
+constexpr Borrowed kOtherArchitecture = {3.0, 0.15};
+constexpr double kOutsideFactor = 2.0;
+
+}  // namespace
+
+OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string& data_dir) {
+  OperationConstants c;
+  c.standard_attention =
+      nearest_entry(read_entries<StandardAttentionConstants>(data_dir, "standard_attention"), gpu);
+  c.sparse = nearest_formats(read_entries<SparseConstants>(data_dir, "sparse_gemm"), gpu);
+  c.int4 = nearest_entry(read_entries<Int4Constants>(data_dir, "int4_gemm"), gpu);
+  c.convolution = nearest_entry(read_entries<ConvolutionConstants>(data_dir, "convolution"), gpu);
+  c.copy = nearest_entry(read_entries<CopyConstants>(data_dir, "copy"), gpu);
+  c.row_pass = nearest_entry(read_entries<RowPassConstants>(data_dir, "row_pass"), gpu);
+  c.launch = nearest_entry(read_entries<LaunchConstants>(data_dir, "launch"), gpu);
+  c.memory = nearest_entry(read_entries<MemoryConstants>(data_dir, "memory"), gpu);
+  return c;
+}
+
+void stand_on(Price& price, const Evidence& evidence, const Gpu& gpu, bool outside) {
+  const bool known = !evidence.gpu.empty() && evidence.error.rows > 0;
+  const bool own = known && evidence.gpu == gpu.name && same(evidence.sm_count, gpu.sm_count) &&
+                   same(evidence.bandwidth_gbps * 1e9, gpu.memory_bandwidth.si());
+  price.provenance = own ? Provenance::measured : known ? Provenance::physics : Provenance::assumed;
+  price.relative_error = evidence.error.median;
+  price.spread80 = evidence.error.q80;
+  if (known && !own) {
+    const bool related = gpu.architecture.starts_with(evidence.architecture);
+    const Borrowed& borrowed = related ? kSameArchitecture : kOtherArchitecture;
+    price.relative_error = std::max(borrowed.least, borrowed.factor * price.relative_error);
+    price.spread80 = std::max(2.0 * borrowed.least, borrowed.factor * price.spread80);
+  }
+  price.outside_measured_range = outside;
+  if (outside) {
+    price.relative_error *= kOutsideFactor;
+    price.spread80 *= kOutsideFactor;
+  }
+}
+
+void set_limiter(Price& price, FlopsPerSecond peak, BytesPerSecond bandwidth) {
+  const Seconds longest = max(max(price.compute, price.hbm), max(price.l2, price.link));
+  price.limiter = price.fixed > longest      ? Limiter::latency
+                  : price.compute == longest ? Limiter::compute
+                  : price.hbm == longest     ? Limiter::hbm_bandwidth
+                  : price.l2 == longest      ? Limiter::l2_bandwidth
+                                             : Limiter::link_bandwidth;
+  const bool computes = price.limiter == Limiter::compute;
+  price.fraction_of_peak = (computes ? price.flops / peak : price.hbm_bytes / bandwidth) / price.time;
+}
+
+void explain_evidence(const Price& price, const Evidence& evidence, Explanation& why) {
+  const std::string basis = evidence.error.rows > 0
+                                ? fmt::format("median error {:.1f} % over {} rows kept back",
+                                              100.0 * evidence.error.median, evidence.error.rows)
+                                : std::string("nobody measured them");
+  why.add(fmt::format("constants: {} ({}), {}; {}; expected here {:.0f} %{}",
+                      evidence.gpu.empty() ? "no GPU" : evidence.gpu, evidence.source,
+                      json::name_of(price.provenance), basis, 100.0 * price.relative_error,
+                      price.outside_measured_range ? ", outside the measured range" : ""));
+}
+
+}  // namespace gpuplan::kernels
