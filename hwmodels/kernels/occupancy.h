@@ -61,7 +61,7 @@ Occupancy occupancy(const SmLimits& sm, const KernelResources& kernel, Explanati
 struct Waves {
   double exact = 0.0;       // blocks over blocks resident at once
   std::int64_t whole = 0;   // rounds that it takes
-  double efficiency = 0.0;  // exact over whole: the share of the last round's loss
+  double efficiency = 0.0;  // exact over whole: the share of the SMs' block slots that is in use
 };
 Waves waves(std::int64_t blocks, int blocks_per_sm, int sm_count);
 

@@ -95,9 +95,7 @@ Price KernelModel::price(const RowPass& op, Explanation* why) const {
     return step == Step::norm || step == Step::softmax || step == Step::activation;
   });
   if (!measured_steps || (op.fused && steps.size() > 1)) {
-    price.provenance = Provenance::assumed;
-    price.relative_error = std::max(passes.error.median, price.relative_error);
-    price.spread80 = std::max(passes.error.q80, price.spread80);
+    assume(price, passes.error.median);
   }
   if (why != nullptr) {
     why->add(fmt::format("T = {:.2f} us for {:.4g} B{}", price.time.si() * 1e6, price.hbm_bytes.si(),
