@@ -2,9 +2,9 @@
 // "precision", "library", "metric", "value", "unit", "source", "note"}. Unlike the tables that profiles are
 // fitted to, these come from many GPUs and other libraries, so they show how far borrowed constants carry.
 //
-// Expressed: dense and 2:4 sparse GEMM of device-timed libraries, standard attention, all-reduce of NCCL on one
-// NVSwitch node, STREAM scale, triad and read, reading by footprint, launches. Narrow formats of GEMM arrive quantised (no library here includes that pass). Everything else is
-// counted by reason.
+// Expressed: dense and 2:4 sparse GEMM of device-timed libraries, standard attention, all-reduce of NCCL on
+// one NVSwitch node, STREAM scale, triad and read, reading by footprint, launches. Narrow formats of GEMM
+// arrive quantised (no library here includes that pass). Everything else is counted by reason.
 #pragma once
 
 #include <string>

