@@ -40,9 +40,8 @@ Price KernelModel::price(const Copy& op, Explanation* why) const {
     price.hbm_bytes = op.bytes * 2.0;
     price.hbm = price.hbm_bytes / (gpu_.memory_bandwidth * share);
     price.time = price.fixed + price.hbm;
-    price.provenance = Provenance::assumed;
-    price.relative_error = 0.1;  // STREAM copy and scale on eight GPUs: 0.79 to 0.94 of the datasheet
-    price.spread80 = 0.2;
+    price.relative_error = price.spread80 = 0.0;
+    assume(price, 0.1);  // STREAM scale and triad on five NVIDIA GPUs: 0.84 to 0.96 of the datasheet
     if (why != nullptr) {
       why->add(fmt::format("T = floor {:.2f} us + 2 x {:.4g} B / ({:.3g} B/s x {:.2f}) = {:.2f} us",
                            price.fixed.si() * 1e6, op.bytes.si(), gpu_.memory_bandwidth.si(), share,
@@ -59,9 +58,7 @@ Price KernelModel::price(const Copy& op, Explanation* why) const {
     price.time = price.fixed + max(price.link, price.hbm);
     stand_on(price, c, gpu_);
     if (!op.pinned || !blocking || op.other_way_busy) {  // not what was measured
-      price.provenance = Provenance::assumed;
-      price.relative_error = std::max(0.25, price.relative_error);
-      price.spread80 = std::max(0.5, price.spread80);
+      assume(price, 0.25);
     }
     if (why != nullptr) {
       why->add(fmt::format(

@@ -25,7 +25,8 @@ Price KernelModel::price(const Int4Gemm& op, Explanation* why) const {
   const double stored = (op.sparse ? 0.375 : 0.5) + 2.0 / std::max(1, op.group);  // bytes a weight
   const double bytes = wide.hbm_bytes.si() - weights * (element - stored);
   const double gain = op.sparse && gpu_.sparse_factor > 1.0 ? operations_.sparse.front().compute_gain : 1.0;
-  const double rows = static_cast<double>((op.m + 15) / 16 * 16);
+  const std::int64_t tiles = (op.m + 15) / 16;
+  const double rows = 16.0 * static_cast<double>(tiles);
   const double peak = matrix_peak(unit);
   const double compute = 2.0 * rows * weights / (peak * c.matrix_share * gain);
   const double hbm = wide.hbm.si() * bytes / wide.hbm_bytes.si() * c.stream_cost;

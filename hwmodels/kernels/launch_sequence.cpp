@@ -4,7 +4,7 @@
 //
 // so a stream of kernels shorter than t_issue takes n t_issue, and of longer ones one t_issue more than their
 // sum: launch is exposed where the queue runs dry. t_issue is the profile's launch_stream (2.43 us on H200,
-// measured with empty kernels); an eager framework takes 12 to 41 us an operator (launch.json). A graph's own
+// measured with empty kernels); eager PyTorch took 30 and 41 us an operator (launch.json). A graph's own
 // launch is assumed.
 #include "hwmodels/kernels/launch_sequence.h"
 
@@ -16,7 +16,35 @@ namespace gpuplan::kernels {
 
 namespace {
 constexpr std::array<std::string_view, 3> kIssueNames = {"stream", "framework", "graph"};
+
+// The launch times of the profile are its GPU's; what a framework or a graph adds is assumed.
+Provenance standing_of(const KernelModel& model, Issue issue) {
+  const KernelProfile& profile = model.profile();
+  if (issue != Issue::stream || profile.gpu.empty() || profile.launch_source.starts_with("assumed")) {
+    return Provenance::assumed;
+  }
+  return profile.gpu == model.gpu().name ? Provenance::measured : Provenance::physics;
 }
+
+// The weaker of two: a sum is known no better than its least known part.
+Provenance weaker(Provenance a, Provenance b) {
+  const auto doubt = [](Provenance p) {
+    switch (p) {
+      case Provenance::measured:
+        return 0;
+      case Provenance::physics:
+        return 1;
+      case Provenance::datasheet:
+        return 2;
+      case Provenance::assumed:
+        return 3;
+    }
+    return 3;
+  };
+  return doubt(a) < doubt(b) ? b : a;
+}
+
+}  // namespace
 
 std::span<const std::string_view> enum_names(Issue /*tag*/) { return kIssueNames; }
 
@@ -28,7 +56,7 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
                                                       : Seconds(c.framework_issue * 1e-6);
   const Seconds start = issue == Issue::graph ? Seconds(c.graph_launch * 1e-6) : Seconds(0.0);
   Price total;
-  total.provenance = issue == Issue::stream ? Provenance::measured : Provenance::assumed;
+  total.provenance = standing_of(model, issue);
   Seconds issued = start, end = start, busy, error, spread;
   for (const Price& kernel : kernels) {
     issued += per_kernel;
@@ -41,7 +69,7 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
     total.flops += kernel.flops;
     total.hbm_bytes += kernel.hbm_bytes;
     total.link_bytes += kernel.link_bytes;
-    total.provenance = std::max(total.provenance, kernel.provenance);
+    total.provenance = weaker(total.provenance, kernel.provenance);
     total.outside_measured_range = total.outside_measured_range || kernel.outside_measured_range;
     error += kernel.time * kernel.relative_error;
     spread += kernel.time * kernel.spread80;
@@ -52,7 +80,6 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
     const double launch_error = issue == Issue::stream ? 0.1 : 0.5;  // of the exposed part: assumed
     total.relative_error = (error + total.fixed * launch_error) / end;
     total.spread80 = (spread + total.fixed * (2.0 * launch_error)) / end;
-    total.fraction_of_peak = total.hbm_bytes / model.gpu().memory_bandwidth / end;
   }
   const Seconds longest = max(max(total.compute, total.hbm), max(total.l2, total.link));
   total.limiter = total.fixed * 2.0 > end    ? Limiter::launch
@@ -61,6 +88,12 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
                   : longest == total.hbm     ? Limiter::hbm_bandwidth
                   : longest == total.l2      ? Limiter::l2_bandwidth
                                              : Limiter::link_bandwidth;
+  if (end.si() > 0.0) {
+    const FlopsPerSecond peak = model.gpu().peak(Precision::bf16).value_or(model.gpu().vector_fp32_peak);
+    total.fraction_of_peak = total.limiter == Limiter::compute && peak.si() > 0.0
+                                 ? total.flops / peak / end
+                                 : total.hbm_bytes / model.gpu().memory_bandwidth / end;
+  }
   if (why != nullptr) {
     why->add(fmt::format("{} kernels, {:.2f} us of work, issued by {} ({:.2f} us each, {:.2f} us once)",
                          kernels.size(), busy.si() * 1e6, json::name_of(issue), per_kernel.si() * 1e6,

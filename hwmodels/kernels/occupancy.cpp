@@ -1,9 +1,8 @@
 // Occupancy: the least of four counts of blocks.
 //
 //   by warps      floor(max warps / warps of a block)
-//   by registers  floor(warps the register files hold / warps of a block): a warp takes its registers rounded
-//   up
-//                 to the unit, and each of the SM's four register files holds whole warps only
+//   by registers  floor(warps the register files hold / warps of a block): a warp takes its registers,
+//                 rounded up to the unit, and each of the SM's four files holds whole warps only
 //   by shared     floor(shared memory / (bytes + reserved, rounded up to the unit))
 //   by blocks     the SM's limit
 //
@@ -17,7 +16,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <set>
 
 namespace gpuplan::kernels {
@@ -91,6 +89,7 @@ std::optional<SmLimits> sm_limits(const Gpu& gpu, const std::vector<SmLimits>& k
       limits.registers = gpu.registers_per_sm;
     }
     if (gpu.shared_memory_per_sm.si() > 0.0) {
+      limits.max_shared_per_block += gpu.shared_memory_per_sm.si() - limits.shared_memory;
       limits.shared_memory = gpu.shared_memory_per_sm.si();
     }
     return limits;
@@ -182,7 +181,7 @@ double coalescing_efficiency(std::int64_t stride, int element_bytes) {
   return used / static_cast<double>(sectors.size() * kSector);
 }
 
-int bank_conflicts(std::int64_t stride, int element_bytes) {
+int shared_memory_passes(std::int64_t stride, int element_bytes) {
   constexpr std::int64_t kBanks = 32, kBankBytes = 4;
   // Wide elements are served to a half or a quarter of the warp at a time.
   const int groups = std::max(1, element_bytes / static_cast<int>(kBankBytes));

@@ -61,14 +61,15 @@ Occupancy occupancy(const SmLimits& sm, const KernelResources& kernel, Explanati
 struct Waves {
   double exact = 0.0;       // blocks over blocks resident at once
   std::int64_t whole = 0;   // rounds that it takes
-  double efficiency = 0.0;  // exact over whole: the share of the last round's loss
+  double efficiency = 0.0;  // exact over whole: the share of the SMs' block slots that is in use
 };
 Waves waves(std::int64_t blocks, int blocks_per_sm, int sm_count);
 
 // Memory bandwidth by Little's law: bytes in flight over latency under load, capped by what the memory gives,
 // with a rounded knee. `loads` and `stores`: independent accesses of `access` bytes that each thread has in
-// flight; stores wait for nobody and come on top. Two constants (latency under load, knee) read off published
-// bandwidths by occupancy on A100 and GH200, 14 points within 12 %.
+// flight; stores wait for nobody and come on top (stores alone: the cap at any occupancy, where measurements
+// need a third to a half of full). Two constants (latency under load, knee) read off published bandwidths by
+// occupancy on A100 and GH200, 15 points within 12 %.
 BytesPerSecond bandwidth_at_occupancy(const KernelModel& model, int resident_warps, double loads,
                                       double stores, Bytes access);
 
@@ -77,6 +78,6 @@ BytesPerSecond bandwidth_at_occupancy(const KernelModel& model, int resident_war
 double coalescing_efficiency(std::int64_t stride, int element_bytes);
 // Passes over the 32 banks of 4 B that a warp's access to shared memory takes; 1: no conflict. Elements of 8
 // and 16 B go in half and quarter warps, which are not conflicts but passes all the same.
-int bank_conflicts(std::int64_t stride, int element_bytes);
+int shared_memory_passes(std::int64_t stride, int element_bytes);
 
 }  // namespace gpuplan::kernels

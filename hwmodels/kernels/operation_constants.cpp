@@ -94,6 +94,12 @@ void stand_on(Price& price, const Evidence& evidence, const Gpu& gpu, bool outsi
   }
 }
 
+void assume(Price& price, double error) {
+  price.provenance = Provenance::assumed;
+  price.relative_error = std::max(error, price.relative_error);
+  price.spread80 = std::max(2.0 * error, price.spread80);
+}
+
 void set_limiter(Price& price, FlopsPerSecond peak, BytesPerSecond bandwidth) {
   const Seconds longest = max(max(price.compute, price.hbm), max(price.l2, price.link));
   price.limiter = price.fixed > longest      ? Limiter::latency

@@ -184,6 +184,8 @@ void describe(V& v, MemoryConstants& s) {
 
 // How a price stands that rests on `evidence`, for `gpu`: provenance, expected error and range.
 void stand_on(Price& price, const Evidence& evidence, const Gpu& gpu, bool outside = false);
+// `price` holds something that was not measured: assumed, with an error of at least `error`.
+void assume(Price& price, double error);
 void explain_evidence(const Price& price, const Evidence& evidence, Explanation& why);
 
 // Limiter and fraction of peak from the parts of `price` (compute, hbm, l2, link, fixed) and its work.

@@ -57,6 +57,9 @@ Price KernelModel::price(const SparseGemm& op, Explanation* why) const {
   set_limiter(price, FlopsPerSecond(matrix_peak(unit) * std::max(1.0, gpu_.sparse_factor)),
               gpu_.memory_bandwidth);
   stand_on(price, c, gpu_, op.m < 64 || op.m > 65536 || op.n < 1024 || op.k < 1024);
+  if (unit != op.precision || c.format != format_name(unit, unit)) {
+    assume(price, 0.2);  // constants of another format
+  }
   if (why != nullptr) {
     why->add(fmt::format("2:4 sparse GEMM m={} n={} k={} {}: dense {:.2f} us (compute {:.2f}, HBM {:.2f})",
                          op.m, op.n, op.k, json::name_of(op.precision), dense.time.si() * 1e6,

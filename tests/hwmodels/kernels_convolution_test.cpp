@@ -139,6 +139,26 @@ TEST_CASE("ResNet-50 on A100 against AITemplate's published times") {
   }
 }
 
+TEST_CASE("ResNet-50 in int8: what layers of their own reach, below what MLPerf's fused networks reach") {
+  struct Point {
+    const char* gpu;
+    double images;  // a second, MLPerf Inference v3.0 closed, Offline
+  };
+  for (const Point& point : {Point{"A100-80GB-SXM4", 42379.0}, Point{"H100-SXM5-80GB", 91826.0}}) {
+    const KernelModel model = model_of(point.gpu);
+    double time = 0.0;
+    for (const Convolution& layer : resnet50_convolutions(256, Precision::int8)) {
+      const Price price = model.price(layer);
+      CHECK(price.provenance == Provenance::assumed);
+      time += price.time.si();
+    }
+    const double share = 256.0 / time / point.images;
+    INFO(point.gpu << ": " << share << " of MLPerf");
+    CHECK(share > 0.5);
+    CHECK(share < 1.0);
+  }
+}
+
 TEST_CASE("ResNet-50 on A100 at the ridge when fused; unfused, memory limits it") {
   const KernelModel model = model_of("A100-80GB-SXM4");
   double flops = 0.0, fused = 0.0, unfused = 0.0;

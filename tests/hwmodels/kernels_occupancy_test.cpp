@@ -39,6 +39,8 @@ TEST_CASE("Every NVIDIA GPU of the catalogue has a compute capability that is kn
   Gpu wider = gpu_named("H100-SXM5-80GB");
   wider.registers_per_sm *= 2;
   CHECK(sm_limits(wider, known)->registers == 131072);
+  wider.shared_memory_per_sm *= 2.0;
+  CHECK(sm_limits(wider, known)->max_shared_per_block == (2.0 * 228.0 - 1.0) * 1024.0);
 }
 
 TEST_CASE("Occupancy limited by warps") {
@@ -172,15 +174,15 @@ TEST_CASE("Coalescing: bytes used over sectors moved") {
 }
 
 TEST_CASE("Shared-memory bank conflicts") {
-  CHECK(bank_conflicts(1, 4) == 1);
-  CHECK(bank_conflicts(0, 4) == 1);  // broadcast
-  CHECK(bank_conflicts(2, 4) == 2);
-  CHECK(bank_conflicts(3, 4) == 1);  // odd strides visit every bank
-  CHECK(bank_conflicts(16, 4) == 16);
-  CHECK(bank_conflicts(32, 4) == 32);
-  CHECK(bank_conflicts(33, 4) == 1);  // a column of a 32 x 33 tile: padding cures it
-  CHECK(bank_conflicts(1, 1) == 1);   // four threads share a word
-  CHECK(bank_conflicts(1, 8) == 2);   // 256 B are two passes at best
-  CHECK(bank_conflicts(1, 16) == 4);
-  CHECK(bank_conflicts(2, 8) == 4);
+  CHECK(shared_memory_passes(1, 4) == 1);
+  CHECK(shared_memory_passes(0, 4) == 1);  // broadcast
+  CHECK(shared_memory_passes(2, 4) == 2);
+  CHECK(shared_memory_passes(3, 4) == 1);  // odd strides visit every bank
+  CHECK(shared_memory_passes(16, 4) == 16);
+  CHECK(shared_memory_passes(32, 4) == 32);
+  CHECK(shared_memory_passes(33, 4) == 1);  // a column of a 32 x 33 tile: padding cures it
+  CHECK(shared_memory_passes(1, 1) == 1);   // four threads share a word
+  CHECK(shared_memory_passes(1, 8) == 2);   // 256 B are two passes at best
+  CHECK(shared_memory_passes(1, 16) == 4);
+  CHECK(shared_memory_passes(2, 8) == 4);
 }
