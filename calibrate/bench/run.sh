@@ -24,7 +24,11 @@ if [ -z "$nvcc" ]; then
   exit 3
 fi
 
-gpus() { nvidia-smi --query-gpu="$1" --format=csv,noheader 2>/dev/null || true; }
+# A property of every GPU, one a line; nothing where there is none.
+gpus() {
+  local found
+  if found=$(nvidia-smi --query-gpu="$1" --format=csv,noheader 2>/dev/null); then echo "$found"; fi
+}
 architectures=${GPUBENCH_ARCHITECTURES:-$(gpus compute_cap | tr -d '. ' | grep -E '^[0-9]+$' | sort -un | paste -sd ';' || true)}
 architectures=${architectures:-80;90}
 gpu=$(gpus name | head -n 1 | tr '[:upper:]' '[:lower:]' | sed -E 's/^nvidia //; s/[^a-z0-9]+/-/g; s/^-|-$//g')

@@ -46,6 +46,7 @@ Bench::Bench(const Options& options, Report& report, Budget& budget)
   CUDA_CHECK(cudaMalloc(&arena, arena_bytes_));
   arena_ = static_cast<char*>(arena);
   CUDA_CHECK(cudaMemset(arena_, 0, arena_bytes_));
+  CUDA_CHECK(cudaDeviceSynchronize());  // our stream does not wait for this by itself
 
   int device_count = 0, driver = 0, runtime = 0;
   CUDA_CHECK(cudaGetDeviceCount(&device_count));
