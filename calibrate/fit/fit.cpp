@@ -352,9 +352,9 @@ class Fitter {
       for (const auto& [ranks, rows] : grouped(by_library.second, gpus_of)) {
         const int gpus = ranks;
         const std::size_t i = entry(
-            profile_.all_reduce, [&](const auto& c) { return c.library == library && c.gpus == gpus; },
+            profile_.all_reduce, [&](const auto& c) { return c.implementation == library && c.gpus == gpus; },
             [&](auto& c) {
-              c.library = library;
+              c.implementation = library;
               c.gpus = gpus;
             });
         family(rows, [i](KernelProfile& p) -> AllReduceConstants& { return p.all_reduce[i]; });
@@ -366,7 +366,7 @@ class Fitter {
       const FamilyError pooled =
           held_out_error(KernelModel(gpu_, profile_), by_library.second, options_.shares);
       for (AllReduceConstants& c : profile_.all_reduce) {
-        c.error = c.library == library ? pooled : c.error;
+        c.error = c.implementation == library ? pooled : c.error;
       }
       report("all_reduce " + library, by_library.second, pooled, pooled);
     }

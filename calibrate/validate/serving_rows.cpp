@@ -189,7 +189,8 @@ bool is_serving_table(const std::string& path) {
   }
 }
 
-ValidationRows validate_serving_table(const std::string& path, const ServingTableOptions& options) {
+ValidationRows validate_serving_table(const std::string& path, const sim::Library& library,
+                                      const ServingTableOptions& options) {
   TableReader table(path);
   ValidationRows out;
   std::map<std::string, std::size_t> index;
@@ -203,7 +204,7 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
       continue;
     }
     Case c;
-    const std::string reason = express(row, *options.library, c);
+    const std::string reason = express(row, library, c);
     if (!reason.empty()) {
       out.skip(reason);
       continue;
@@ -227,7 +228,7 @@ ValidationRows validate_serving_table(const std::string& path, const ServingTabl
                                           {"trust", row.text("trust")},
                                           {"model", c.model}}});
   }
-  out.append(simulate_cases(cases, *options.library, options.jobs));
+  out.append(simulate_cases(cases, library, options.jobs));
   return out;
 }
 

@@ -19,12 +19,12 @@ namespace gpuplan::calibrate {
 bool is_serving_table(const std::string& path);
 
 struct ServingTableOptions {
-  const sim::Library* library = nullptr;
   int jobs = 2;
   std::vector<std::pair<std::string, std::string>> where;  // column = value, all must hold
 };
 
 // Keys of the rows: gpu, framework, metric, trust, model. Throws InputError with "file:line".
-ValidationRows validate_serving_table(const std::string& path, const ServingTableOptions& options);
+ValidationRows validate_serving_table(const std::string& path, const sim::Library& library,
+                                      const ServingTableOptions& options);
 
 }  // namespace gpuplan::calibrate

@@ -36,7 +36,7 @@ const AllReduceConstants& nearest_constants(const KernelProfile& profile, bool c
   double least = 1e300;
   for (const AllReduceConstants& c : profile.all_reduce) {
     const double apart = std::abs(std::log2(static_cast<double>(c.gpus) / gpus)) +
-                         ((c.library == "custom") == custom ? 0.0 : 100.0);
+                         ((c.implementation == "custom") == custom ? 0.0 : 100.0);
     if (apart < least) {
       least = apart;
       best = &c;
@@ -84,7 +84,7 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   price.limiter = price.fixed > price.link ? Limiter::latency : Limiter::link_bandwidth;
   price.fraction_of_peak = bus_bytes / link / price.time.si();
   const bool own_constants = linked && !(ring && &best == &lines[2]) && c.gpus == op.gpus &&
-                             (c.library == "custom") == op.custom_kernel;
+                             (c.implementation == "custom") == op.custom_kernel;
   set_standing(price, c.error, own_constants, (linked && c.gpus != op.gpus) || s > 1.1e9);
   if (!linked) {
     price.provenance = Provenance::assumed;
@@ -94,7 +94,7 @@ Price KernelModel::price(const AllReduce& op, ScaleUp scale_up, bool switch_redu
   if (why != nullptr) {
     why->add(fmt::format(
         "all-reduce of {:.4g} B over {} GPUs, {}, constants of {} GPUs: bus bytes 2 (n-1)/n S = {:.4g} B", s,
-        op.gpus, linked ? c.library : "PCIe (assumed)", c.gpus, bus_bytes));
+        op.gpus, linked ? c.implementation : "PCIe (assumed)", c.gpus, bus_bytes));
     for (const Line& line : lines) {
       why->add(fmt::format("{}: alpha {:.2f} + {:.4g} B / ({:.3g} B/s x {:.3f}) = {:.2f} us{}", line.name,
                            line.alpha, bus_bytes, link, line.share, time_of(line) * 1e6,

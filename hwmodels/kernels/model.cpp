@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "hwmodels/kernels/kernel_model.h"
+#include "hwmodels/kernels/standing.h"
 
 namespace gpuplan::kernels {
 
@@ -16,8 +17,6 @@ namespace {
 constexpr std::array<std::string_view, kLimiters> kLimiterNames = {
     "compute", "hbm_bandwidth", "l2_bandwidth", "latency", "launch", "link_bandwidth"};
 constexpr std::array<std::string_view, 4> kProvenanceNames = {"datasheet", "physics", "measured", "assumed"};
-
-bool same(double a, double b) { return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)); }
 
 bool fitted_on(const KernelProfile& profile, const Gpu& gpu) {
   const FittedDatasheet& d = profile.datasheet;
@@ -42,12 +41,8 @@ Power power_of(const FittedDatasheet& fitted, const Gpu& gpu) {
 // 4 and 9 %, and four of five rows within the spread stated. Another architecture (Hopper and Blackwell, both
 // ways): 10 to 13 % for GEMM and prefill, 15 to 29 % for decode, 2 to 6 times the own error; Ampere's
 // constants on Hopper: 28 to 57 %. GPUs without a profile (assumed) are treated as the latter.
-struct Borrowed {
-  double factor, least;
-};
 constexpr Borrowed kSameArchitecture = {1.3, 0.06};
 constexpr Borrowed kOtherArchitecture = {3.0, 0.25};
-constexpr double kOutsideFactor = 2.0;
 
 }  // namespace
 
@@ -251,7 +246,6 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
   price.provenance = measured                                  ? Provenance::measured
                      : error.rows > 0 && !profile_.gpu.empty() ? Provenance::physics
                                                                : Provenance::assumed;
-  price.outside_measured_range = outside;
   price.relative_error = error.median;
   price.spread80 = error.q80;
   if (corrected && !curves->error.empty() && error.median > 0.0) {
@@ -260,14 +254,9 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
   }
   if (!measured) {
     const bool related = own_constants && error.rows > 0 && same_architecture_;
-    const Borrowed& borrowed = related ? kSameArchitecture : kOtherArchitecture;
-    price.relative_error = std::max(borrowed.least, borrowed.factor * price.relative_error);
-    price.spread80 = std::max(2.0 * borrowed.least, borrowed.factor * price.spread80);
+    widen(price, related ? kSameArchitecture : kOtherArchitecture);
   }
-  if (outside) {
-    price.relative_error *= kOutsideFactor;
-    price.spread80 *= kOutsideFactor;
-  }
+  mark_range(price, outside);
 }
 
 void KernelModel::explain_standing(const Price& price, const FamilyError& error, Explanation& why) const {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "hwmodels/kernels/standing.h"
+
 namespace gpuplan::kernels {
 
 namespace {
@@ -46,17 +48,11 @@ std::vector<SparseConstants> nearest_formats(const std::vector<SparseConstants>&
   return chosen.empty() ? std::vector<SparseConstants>{SparseConstants{}} : chosen;
 }
 
-bool same(double a, double b) { return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)); }
-
 // How much wider errors are with another GPU's constants, from pricing each GPU's measurements with those of
 // the others: standard attention 8 and 13 % (own 1 and 3 %), 2:4 sparse GEMM 7 to 35 % (own 4 to 8 %). Within
 // an architecture nobody measured two; between the two and the own error, assumed.
-struct Borrowed {
-  double factor, least;
-};
 constexpr Borrowed kSameArchitecture = {1.5, 0.08};
 constexpr Borrowed kOtherArchitecture = {3.0, 0.15};
-constexpr double kOutsideFactor = 2.0;
 
 }  // namespace
 
@@ -83,15 +79,9 @@ void stand_on(Price& price, const Evidence& evidence, const Gpu& gpu, bool outsi
   price.spread80 = evidence.error.q80;
   if (known && !own) {
     const bool related = gpu.architecture.starts_with(evidence.architecture);
-    const Borrowed& borrowed = related ? kSameArchitecture : kOtherArchitecture;
-    price.relative_error = std::max(borrowed.least, borrowed.factor * price.relative_error);
-    price.spread80 = std::max(2.0 * borrowed.least, borrowed.factor * price.spread80);
+    widen(price, related ? kSameArchitecture : kOtherArchitecture);
   }
-  price.outside_measured_range = outside;
-  if (outside) {
-    price.relative_error *= kOutsideFactor;
-    price.spread80 *= kOutsideFactor;
-  }
+  mark_range(price, outside);
 }
 
 void assume(Price& price, double error) {

@@ -191,7 +191,7 @@ void describe(V& v, DecodeConstants& s) {
 // All-reduce of one library over `gpus` GPUs (all_reduce.cpp): the best of three algorithms or protocols,
 // each a line in the message size. Shares are bus bandwidth over the GPU's link bandwidth per direction.
 struct AllReduceConstants {
-  std::string library = "custom";  // custom (an inference engine's own kernel) or nccl
+  std::string implementation = "custom";  // custom (an inference engine's own kernel) or nccl
   int gpus = 2;
   double small_alpha = 3.0;  // us: one shot, or NCCL's LL
   double small_share = 0.3;
@@ -203,7 +203,7 @@ struct AllReduceConstants {
 };
 template <class V>
 void describe(V& v, AllReduceConstants& s) {
-  v.field("library", s.library, "custom or nccl", json::required);
+  v.field("library", s.implementation, "custom or nccl", json::required);
   v.field("gpus", s.gpus, "ranks", json::Range{.min = 2, .max = 1024}, json::required);
   v.field("small_alpha", s.small_alpha, "floor of the fastest start (us)", json::not_negative());
   v.field("small_share", s.small_share, "its bus bandwidth over link bandwidth", json::positive());

@@ -92,8 +92,7 @@ int calibrate_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("calibrate"), described(), "what", options)) {
     return kDone;
   }
-  const auto words =
-      options.count("what") > 0 ? options["what"].as<std::vector<std::string>>() : std::vector<std::string>{};
+  const auto words = texts_of(options, "what");
   if (words.size() != 1 || words[0] != "fit") {
     throw UsageError{"calibrate: say what: fit"};
   }

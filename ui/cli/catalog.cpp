@@ -237,8 +237,7 @@ int catalog_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("catalog"), described(), "words", options)) {
     return kDone;
   }
-  const auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
-                                                : std::vector<std::string>{};
+  const auto words = texts_of(options, "words");
   const bool as_json = options.count("json") > 0;
   if (words.empty()) {
     std::string text;

@@ -117,6 +117,11 @@ bool parse_options(const std::vector<std::string>& arguments, const Command& com
   return true;
 }
 
+std::vector<std::string> texts_of(const po::variables_map& options, const char* name,
+                                  std::vector<std::string> otherwise) {
+  return options.count(name) > 0 ? options[name].as<std::vector<std::string>>() : std::move(otherwise);
+}
+
 void print(std::string_view text) {
   const bool ok = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!ok) {

@@ -64,8 +64,7 @@ int completion_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("completion"), described(), "shell", options)) {
     return kDone;
   }
-  const auto shells = options.count("shell") > 0 ? options["shell"].as<std::vector<std::string>>()
-                                                 : std::vector<std::string>{"bash"};
+  const auto shells = texts_of(options, "shell", {"bash"});
   if (shells.size() != 1 || shells[0] != "bash") {
     throw UsageError{"completion: known shells: bash"};
   }

@@ -36,8 +36,7 @@ int explain_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("explain"), described(), "words", options)) {
     return kDone;
   }
-  auto words = options.count("words") > 0 ? options["words"].as<std::vector<std::string>>()
-                                          : std::vector<std::string>{};
+  auto words = texts_of(options, "words");
   if (words.empty()) {
     throw UsageError{"explain takes a scenario file, and metrics such as serving.tpot.mean"};
   }

@@ -76,8 +76,7 @@ int run_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("run"), described(), "scenario", options)) {
     return kDone;
   }
-  const auto paths = options.count("scenario") > 0 ? options["scenario"].as<std::vector<std::string>>()
-                                                   : std::vector<std::string>{};
+  const auto paths = texts_of(options, "scenario");
   if (paths.size() != 1) {
     throw UsageError{
         fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};

@@ -1,5 +1,7 @@
 #include "ui/cli/scenario_options.h"
 
+#include "ui/cli/command.h"
+
 namespace gpuplan::cli {
 
 namespace po = boost::program_options;
@@ -12,10 +14,7 @@ void add_scenario_options(po::options_description& options) {
 }
 
 sim::ScenarioFile serving_file(const po::variables_map& options, const std::string& path) {
-  std::vector<std::string> overrides;
-  if (options.count("set") > 0) {
-    overrides = options["set"].as<std::vector<std::string>>();
-  }
+  std::vector<std::string> overrides = texts_of(options, "set");
   if (options.count("seed") > 0) {
     overrides.push_back("seed=" + std::to_string(options["seed"].as<std::int64_t>()));
   }

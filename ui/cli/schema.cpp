@@ -21,8 +21,7 @@ int schema_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("schema"), described(), "kind", options)) {
     return kDone;
   }
-  const auto kinds = options.count("kind") > 0 ? options["kind"].as<std::vector<std::string>>()
-                                               : std::vector<std::string>{"serving"};
+  const auto kinds = texts_of(options, "kind", {"serving"});
   if (kinds.size() != 1 || kinds[0] != "serving") {
     throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving"};
   }

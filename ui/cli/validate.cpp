@@ -93,8 +93,7 @@ int validate_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("validate"), described(), "files", options)) {
     return kDone;
   }
-  const auto files = options.count("files") > 0 ? options["files"].as<std::vector<std::string>>()
-                                                : std::vector<std::string>{};
+  const auto files = texts_of(options, "files");
   if (files.empty()) {
     throw UsageError{"validate takes measured tables: kernel CSV(.gz), serving CSV, or rows in JSON lines"};
   }
@@ -108,8 +107,8 @@ int validate_command(const std::vector<std::string>& arguments) {
   for (const std::string& file : files) {
     if (calibrate::is_serving_table(file)) {
       serving = true;
-      rows.append(calibrate::validate_serving_table(
-          file, {.library = &library, .jobs = options["jobs"].as<int>(), .where = where}));
+      rows.append(calibrate::validate_serving_table(file, library,
+                                                    {.jobs = options["jobs"].as<int>(), .where = where}));
       continue;
     }
     calibrate::ValidationRows table;

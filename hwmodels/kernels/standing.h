@@ -1,0 +1,33 @@
+// How sure a price is whose constants come from another GPU, or whose shape nobody measured.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "hwmodels/kernels/price.h"
+
+namespace gpuplan::kernels {
+
+// Whether two datasheet values are the same but for rounding.
+inline bool same(double a, double b) { return std::abs(a - b) <= 1e-3 * std::max(std::abs(a), std::abs(b)); }
+
+// How much wider errors are with constants of another GPU, and what they are at least.
+struct Borrowed {
+  double factor, least;
+};
+
+inline void widen(Price& price, const Borrowed& borrowed) {
+  price.relative_error = std::max(borrowed.least, borrowed.factor * price.relative_error);
+  price.spread80 = std::max(2.0 * borrowed.least, borrowed.factor * price.spread80);
+}
+
+// Outside the measured range errors count double (assumed).
+inline void mark_range(Price& price, bool outside) {
+  price.outside_measured_range = outside;
+  if (outside) {
+    price.relative_error *= 2.0;
+    price.spread80 *= 2.0;
+  }
+}
+
+}  // namespace gpuplan::kernels
