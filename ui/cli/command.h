@@ -50,7 +50,7 @@ bool parse_options(const std::vector<std::string>& arguments, const Command& com
                    boost::program_options::variables_map& out);
 // The texts given for `name`, or `otherwise` where there are none.
 std::vector<std::string> texts_of(const boost::program_options::variables_map& options, const char* name,
-                                  std::vector<std::string> otherwise = {});
+                                  const std::vector<std::string>& otherwise = {});
 const Command& command_named(std::string_view name);
 std::vector<std::string> long_options(const boost::program_options::options_description& described);
 

@@ -118,8 +118,8 @@ bool parse_options(const std::vector<std::string>& arguments, const Command& com
 }
 
 std::vector<std::string> texts_of(const po::variables_map& options, const char* name,
-                                  std::vector<std::string> otherwise) {
-  return options.count(name) > 0 ? options[name].as<std::vector<std::string>>() : std::move(otherwise);
+                                  const std::vector<std::string>& otherwise) {
+  return options.count(name) > 0 ? options[name].as<std::vector<std::string>>() : otherwise;
 }
 
 void print(std::string_view text) {
