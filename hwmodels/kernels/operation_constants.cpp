@@ -97,8 +97,10 @@ void set_limiter(Price& price, FlopsPerSecond peak, BytesPerSecond bandwidth) {
                   : price.hbm == longest     ? Limiter::hbm_bandwidth
                   : price.l2 == longest      ? Limiter::l2_bandwidth
                                              : Limiter::link_bandwidth;
-  const bool computes = price.limiter == Limiter::compute;
-  price.fraction_of_peak = (computes ? price.flops / peak : price.hbm_bytes / bandwidth) / price.time;
+  const Seconds at_peak = price.limiter == Limiter::compute        ? price.flops / peak
+                          : price.limiter == Limiter::l2_bandwidth ? price.l2
+                                                                   : price.hbm_bytes / bandwidth;
+  price.fraction_of_peak = at_peak / price.time;
 }
 
 void explain_evidence(const Price& price, const Evidence& evidence, Explanation& why) {

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "hwmodels/catalogue/precision.h"
 #include "hwmodels/units/units.h"
@@ -144,6 +146,17 @@ struct Int4Gemm {
   bool sparse = false;
 };
 
+// D[m,n] = A[m,k] B[k,n] as a block computes it by hand: tiles of tile_m x tile_n, k walked tile_k at a time
+// through `stages` buffers in shared memory, sums in registers. Blocks are dealt out in strips of `strip`
+// rows of tiles (0: row by row over the whole matrix), which decides what L2 can give twice.
+struct TiledGemm {
+  std::int64_t m = 1, n = 1, k = 1;
+  int tile_m = 128, tile_n = 128, tile_k = 32;
+  int stages = 3, strip = 8;
+  int threads = 256;  // per block
+  Precision precision = Precision::bf16;
+};
+
 // A linear layer in int8 with a scale for each output channel and each token: quantise A, multiply, rescale.
 struct Int8Linear {
   std::int64_t m = 1, n = 1, k = 1;
@@ -151,5 +164,11 @@ struct Int8Linear {
   bool fused_rescale = true;  // in the epilogue; else a pass over the int32 accumulators
   bool requantise = false;    // the output leaves in int8, for the next such layer
 };
+
+// Names of the enumerations above, as scenarios write them (operations.cpp).
+std::span<const std::string_view> enum_names(Elementwise::Kind tag);
+std::span<const std::string_view> enum_names(Convolution::Layout tag);
+std::span<const std::string_view> enum_names(Copy::Path tag);
+std::span<const std::string_view> enum_names(RowPass::Step tag);
 
 }  // namespace gpuplan::kernels

@@ -28,7 +28,8 @@ struct Price {
   Bytes link_bytes;  // sent per GPU
   Limiter limiter = Limiter::latency;
   double correction = 1.0;  // of `time`: what measurements of shapes nearby show over physics, 1 without any
-  double fraction_of_peak = 0.0;  // of the limiting resource's datasheet peak
+  // Of the limiting resource's datasheet peak; of L2, which has none, of the rate it reaches.
+  double fraction_of_peak = 0.0;
   Provenance provenance = Provenance::physics;
   double relative_error = 0.2;          // expected absolute relative error (median of validation)
   double spread80 = 0.4;                // 80 % of measurements lie within time / (1 + s) .. time (1 + s)

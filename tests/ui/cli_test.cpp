@@ -87,23 +87,34 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
   using Json = nlohmann::json;
   using valijson::adapters::NlohmannJsonAdapter;
-  const Json text = Json::parse(gpuplan_command("schema").out);
-  valijson::Schema schema;
-  valijson::SchemaParser parser;
-  parser.populateSchema(NlohmannJsonAdapter(text), schema);
-  const auto valid = [&](const Json& scenario) {
+  std::map<std::string, valijson::Schema> schemas;
+  for (const std::string kind : {"serving", "kernel"}) {
+    const Json text = Json::parse(gpuplan_command("schema " + kind).out);
+    valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(text), schemas[kind]);
+  }
+  const auto valid_as = [&](const char* kind, const Json& scenario) {
     valijson::Validator validator;
-    return validator.validate(schema, NlohmannJsonAdapter(scenario), nullptr);
+    return validator.validate(schemas[kind], NlohmannJsonAdapter(scenario), nullptr);
   };
+  const auto valid = [&](const Json& scenario) { return valid_as("serving", scenario); };
   Json one;
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(GPUPLAN_SOURCE_DIR) / "scenarios")) {
     if (entry.path().extension() == ".json") {
       INFO(entry.path().string());
       one = Json::parse(slurp(entry.path()));
-      CHECK(valid(one));
+      CHECK(valid_as(one["kind"] == "kernel" ? "kernel" : "serving", one));
     }
   }
-  REQUIRE(one.is_object());
+  Json kernel = Json::parse(slurp(fs::path(GPUPLAN_SOURCE_DIR) / "scenarios/kernel/fp8-vs-bf16.json"));
+  CHECK_FALSE(valid(kernel));
+  kernel["kernels"][0]["m"] = 16;
+  CHECK(valid_as("kernel", kernel));
+  kernel["kernels"][0]["m"] = Json::array({1, "two"});
+  CHECK_FALSE(valid_as("kernel", kernel));
+  kernel["kernels"][0]["m"] = 16;
+  kernel["kernels"][0]["op"] = "gem";
+  CHECK_FALSE(valid_as("kernel", kernel));
+  one = Json::parse(slurp(fs::path(GPUPLAN_SOURCE_DIR) / "scenarios/serving/llama2-13b-4xh100.json"));
   const std::pair<const char*, Json> wrong[] = {{"/schema", 2},
                                                 {"/kind", "surfing"},
                                                 {"/machine/gpus", "four"},
@@ -420,4 +431,43 @@ TEST_CASE("an HF config is a model") {
   const Value result = gpuplan::json::parse(answer.out, "r");
   CHECK(result.find("metrics")->find("serving.memory.weights_per_gpu")->number() ==
         Approx(2.0 * 8030261248.0));
+}
+
+TEST_CASE("kernel scenarios run, explain and validate against their schema") {
+  const Value schema_value = gpuplan::json::parse(gpuplan_command("schema kernel").out, "schema");
+  CHECK(schema_value.find("properties") != nullptr);
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/kernel")) {
+    const std::string path = entry.path().string();
+    INFO(path);
+    const Answer text = gpuplan_command("run " + path);
+    CHECK(text.code == 0);
+    const Answer answer = gpuplan_command("run " + path + " --json");
+    CHECK(answer.code == 0);
+    const Value result = gpuplan::json::parse(answer.out, "result");
+    CHECK(result.find("metrics")->find("kernel.time")->number() > 0.0);
+    CHECK(result.find("table")->array().size() > 0);
+    CHECK(gpuplan_command("run " + path + " --json").out == answer.out);
+    ++count;
+  }
+  CHECK(count >= 8);
+
+  const std::string sweep = "scenarios/kernel/fp8-vs-bf16.json";
+  const Answer why = gpuplan_command("explain " + sweep + " 'bf16[m=16]'");
+  CHECK(why.code == 0);
+  CHECK(why.out.find("hbm_bandwidth") != std::string::npos);
+  CHECK(why.out.find("roofline:") != std::string::npos);
+  CHECK(gpuplan_command("explain " + sweep + " 'kernel.bf16[m=16].time'").out == why.out);
+  const Answer unknown = gpuplan_command("explain " + sweep + " bf17");
+  CHECK(unknown.code == 3);
+  CHECK(unknown.err.find("bf16") != std::string::npos);
+  CHECK(gpuplan_command("run " + sweep + " --trace x.json").code == 2);
+  CHECK(gpuplan_command("run " + sweep + " --set machine.gpu=H10O").code == 3);
+  // Nothing runs at all: exit 4, and the reason.
+  const Answer refused = gpuplan_command(
+      "run scenarios/kernel/attention-standard-vs-flash.json --set 'kernels=[{\"op\": "
+      "\"standard_attention\", "
+      "\"context\": 100000, \"heads\": 32}]' --set baseline=");
+  CHECK(refused.code == 4);
+  CHECK(refused.out.find("GB of memory") != std::string::npos);
 }

@@ -1,14 +1,17 @@
 // gpuplan run: simulate a scenario and report, as text or as the one JSON object of the contract.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <memory>
 
+#include "sim/report/kernel_report.h"
 #include "sim/report/serving_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/command.h"
+#include "ui/cli/kernel_scenario_text.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
@@ -67,6 +70,33 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
   return kDone;
 }
 
+// Exit code 4 where no case at all can run.
+int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options) {
+  if (options.count("trace") > 0) {
+    throw UsageError{"--trace: a kernel scenario has no timeline"};
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::KernelScenario scenario = sim::resolve_kernels(file.document, file.name, file.base_dir, library);
+  const sim::KernelPricer pricer(scenario, library);
+  const std::vector<sim::KernelRow> rows = sim::price_kernels(scenario, pricer);
+  const sim::KernelReport report = sim::report_kernels(scenario, rows, pricer, library);
+  if (options.count("json") > 0) {
+    json::Value out = report.result.to_json();
+    out["table"] = report.table;
+    json::Array findings;
+    for (const std::string& finding : report.findings) {
+      findings.emplace_back(finding);
+    }
+    out["findings"] = json::Value(std::move(findings));
+    print(json::dump(out, 2) + "\n");
+  } else {
+    print(kernel_scenario_text(scenario, rows, report));
+  }
+  const bool runs = std::any_of(rows.begin(), rows.end(),
+                                [](const sim::KernelRow& row) { return row.outcome.refusal.empty(); });
+  return runs ? kDone : kDoesNotFit;
+}
+
 }  // namespace
 
 std::vector<std::string> run_options() { return long_options(described()); }
@@ -81,8 +111,8 @@ int run_command(const std::vector<std::string>& arguments) {
     throw UsageError{
         fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};
   }
-  const sim::ScenarioFile file = serving_file(options, paths[0]);
-  return run_serving(file, options);
+  const sim::ScenarioFile file = scenario_file(options, paths[0]);
+  return file.kind == "kernel" ? run_kernels(file, options) : run_serving(file, options);
 }
 
 }  // namespace gpuplan::cli
