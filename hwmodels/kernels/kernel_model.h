@@ -53,9 +53,10 @@ class KernelModel {
   // `scale_up` and `switch_reduction` describe the node the GPUs sit in.
   [[nodiscard]] Price price(const AllReduce& op, ScaleUp scale_up, bool switch_reduction,
                             Explanation* why = nullptr) const;
-  // Of scattered measurements (operation_constants.h): standard_attention.cpp, convolution.cpp, copy.cpp,
-  // row_pass.cpp, sparse_gemm.cpp, int4_gemm.cpp, int8_linear.cpp.
+  // Of scattered measurements (operation_constants.h): standard_attention.cpp, flash_attention.cpp,
+  // convolution.cpp, copy.cpp, row_pass.cpp, sparse_gemm.cpp, int4_gemm.cpp, int8_linear.cpp.
   [[nodiscard]] Price price(const StandardAttention& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const FlashAttention& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Convolution& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Copy& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const RowPass& op, Explanation* why = nullptr) const;

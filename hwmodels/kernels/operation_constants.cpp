@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 
@@ -35,17 +36,21 @@ std::vector<Constants> read_entries(const std::string& data_dir, const char* fam
   return std::move(file.entries);
 }
 
-std::vector<SparseConstants> nearest_formats(const std::vector<SparseConstants>& all, const Gpu& gpu) {
-  std::vector<SparseConstants> chosen;
-  for (const char* format : {"bf16", "fp8", "int8"}) {
-    std::vector<SparseConstants> candidates;
+// The nearest entry for each of `keys`, which `key_of` reads off an entry; defaults where there is none at
+// all.
+template <class Constants, class Keys, class KeyOf>
+std::vector<Constants> nearest_of_each(const std::vector<Constants>& all, const Gpu& gpu, const Keys& keys,
+                                       KeyOf key_of) {
+  std::vector<Constants> chosen;
+  for (const auto& key : keys) {
+    std::vector<Constants> candidates;
     std::copy_if(all.begin(), all.end(), std::back_inserter(candidates),
-                 [&](const SparseConstants& c) { return c.format == format; });
+                 [&](const Constants& c) { return key_of(c) == key; });
     if (!candidates.empty()) {
       chosen.push_back(nearest_entry(candidates, gpu));
     }
   }
-  return chosen.empty() ? std::vector<SparseConstants>{SparseConstants{}} : chosen;
+  return chosen.empty() ? std::vector<Constants>{Constants{}} : chosen;
 }
 
 // How much wider errors are with another GPU's constants, from pricing each GPU's measurements with those of
@@ -60,7 +65,13 @@ OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string
   OperationConstants c;
   c.standard_attention =
       nearest_entry(read_entries<StandardAttentionConstants>(data_dir, "standard_attention"), gpu);
-  c.sparse = nearest_formats(read_entries<SparseConstants>(data_dir, "sparse_gemm"), gpu);
+  using Version = FlashAttention::Version;
+  c.flash_attention = nearest_of_each(read_entries<FlashAttentionConstants>(data_dir, "flash_attention"), gpu,
+                                      std::array{Version::fa2, Version::fa3},
+                                      [](const FlashAttentionConstants& one) { return one.version; });
+  c.sparse = nearest_of_each(read_entries<SparseConstants>(data_dir, "sparse_gemm"), gpu,
+                             std::array<std::string_view, 3>{"bf16", "fp8", "int8"},
+                             [](const SparseConstants& one) { return std::string_view(one.format); });
   c.int4 = nearest_entry(read_entries<Int4Constants>(data_dir, "int4_gemm"), gpu);
   c.convolution = nearest_entry(read_entries<ConvolutionConstants>(data_dir, "convolution"), gpu);
   c.copy = nearest_entry(read_entries<CopyConstants>(data_dir, "copy"), gpu);

@@ -8,6 +8,11 @@ std::span<const std::string_view> enum_names(Elementwise::Kind /*tag*/) {
   return names;
 }
 
+std::span<const std::string_view> enum_names(FlashAttention::Version /*tag*/) {
+  static constexpr std::array<std::string_view, 3> names = {"native", "fa2", "fa3"};
+  return names;
+}
+
 std::span<const std::string_view> enum_names(Convolution::Layout /*tag*/) {
   static constexpr std::array<std::string_view, 2> names = {"nhwc", "nchw"};
   return names;

@@ -94,6 +94,17 @@ struct StandardAttention {
   bool backward = false;  // forward and backward
 };
 
+// FlashAttention as the library runs it alone: no rotary embedding, no cache write. One layer, one device.
+struct FlashAttention {
+  enum class Version { native, fa2, fa3 };           // native: fa3 on Hopper, fa2 elsewhere
+  std::int64_t batch = 1, queries = 1, context = 1;  // with a mask the queries are the last of the context
+  int heads = 1, kv_heads = 1, head_dim = 128;
+  Precision precision = Precision::bf16;  // of 16 bits
+  bool causal = true;
+  bool backward = false;  // forward and backward
+  Version version = Version::native;
+};
+
 // A 2-D convolution; kernel, stride, padding and dilation alike in both directions. groups == in_channels:
 // depthwise.
 struct Convolution {
@@ -167,6 +178,7 @@ struct Int8Linear {
 
 // Names of the enumerations above, as scenarios write them (operations.cpp).
 std::span<const std::string_view> enum_names(Elementwise::Kind tag);
+std::span<const std::string_view> enum_names(FlashAttention::Version tag);
 std::span<const std::string_view> enum_names(Convolution::Layout tag);
 std::span<const std::string_view> enum_names(Copy::Path tag);
 std::span<const std::string_view> enum_names(RowPass::Step tag);

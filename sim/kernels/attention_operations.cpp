@@ -68,6 +68,22 @@ KernelOutcome DecodeSpec::price(const KernelPricing& pricing, kernels::Explanati
   return outcome;
 }
 
+void FlashAttentionSpec::check(const OperationSource& source, std::vector<Problem>& problems) {
+  queries = op.queries = queries.value_or(op.context);
+  kv_heads = op.kv_heads = kv_heads.value_or(op.heads);
+  check_shape(op.queries, op.context, op.heads, op.kv_heads, source, problems);
+}
+
+KernelOutcome FlashAttentionSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
+  KernelOutcome outcome{.price = pricing.model.price(op, why)};
+  const double width = static_cast<double>(op.batch) * op.head_dim * bytes_per_element(op.precision);
+  const double tensors =
+      2.0 * width *
+      (static_cast<double>(op.queries) * op.heads + static_cast<double>(op.context) * op.kv_heads);
+  need_memory(outcome, Bytes(tensors * (op.backward ? 2.0 : 1.0)), pricing.model.gpu(), "");
+  return outcome;
+}
+
 void StandardAttentionSpec::check(const OperationSource& source, std::vector<Problem>& problems) {
   queries = op.queries = queries.value_or(op.context);
   kv_heads = op.kv_heads = kv_heads.value_or(op.heads);

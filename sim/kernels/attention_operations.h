@@ -59,6 +59,28 @@ void describe(V& v, DecodeSpec& s) {
   v.field("warm_l2", s.op.warm_l2, "the same cache was read just before: L2 may hold it");
 }
 
+struct FlashAttentionSpec {
+  kernels::FlashAttention op;
+  std::optional<std::int64_t> queries;
+  std::optional<int> kv_heads;
+  void check(const OperationSource& source, std::vector<Problem>& problems);
+  [[nodiscard]] KernelOutcome price(const KernelPricing& pricing, kernels::Explanation* why) const;
+};
+template <class V>
+void describe(V& v, FlashAttentionSpec& s) {
+  v.field("batch", s.op.batch, "sequences", kTokens);
+  v.field("context", s.op.context, "tokens", kTokens, json::required);
+  v.field("queries", s.queries, "new tokens a sequence, the last of the context; default: all of it",
+          kTokens);
+  v.field("heads", s.op.heads, "query heads", kHeads, json::required);
+  v.field("kv_heads", s.kv_heads, "key and value heads; default: heads", kHeads);
+  v.field("head_dim", s.op.head_dim, "size of a head", kHeadSize);
+  v.field("causal", s.op.causal, "later tokens are masked, and their blocks skipped");
+  v.field("backward", s.op.backward, "forward and backward");
+  v.field("version", s.op.version, "of the library; native: fa3 on Hopper, fa2 elsewhere");
+  v.field("precision", s.op.precision, "of everything");
+}
+
 struct StandardAttentionSpec {
   kernels::StandardAttention op;
   std::optional<std::int64_t> queries;

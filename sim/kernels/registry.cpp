@@ -20,7 +20,10 @@ std::span<const OperationKind> operation_kinds() {
                                    "linear layer in int8 with per-channel and per-token scales"),
       operation_of<ExpertsSpec>("experts", "grouped expert GEMMs of a mixture-of-experts layer"),
       operation_of<ConvolutionSpec>("convolution", "dense, grouped or depthwise 2-D convolution"),
-      operation_of<PrefillSpec>("attention_prefill", "FlashAttention over a prompt"),
+      operation_of<FlashAttentionSpec>("flash_attention", "attention that keeps its scores on chip"),
+      operation_of<PrefillSpec>(
+          "attention_prefill",
+          "an engine's attention over a prompt: rotary embedding and cache write with it"),
       operation_of<DecodeSpec>("attention_decode", "attention of one new token a sequence over a KV cache"),
       operation_of<StandardAttentionSpec>("standard_attention", "attention that writes its scores to memory"),
       operation_of<RowPassSpec>("row_pass", "norm, soft-max, activation, quantise, residual; fused or not"),
