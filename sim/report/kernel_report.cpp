@@ -125,6 +125,12 @@ json::Value row_json(const KernelScenario& scenario, const KernelRow& row) {
   return out;
 }
 
+// "35.50 us", "15.19 ms"
+std::string time_text(Seconds time) {
+  return time.si() < 9.9995e-3 ? fmt::format("{:.2f} us", time.si() * 1e6)
+                               : fmt::format("{:.2f} ms", time.si() * 1e3);
+}
+
 void add_warnings(Result& result, const KernelScenario& scenario, const std::vector<KernelRow>& rows) {
   result.warnings = scenario.notes;
   std::size_t outside = 0, assumed = 0;
@@ -228,25 +234,27 @@ KernelExplanation explain_kernel(const KernelScenario& scenario, const KernelRow
     text.title = one.name() + " cannot run on " + gpu.name + ": it " + outcome.refusal;
     return text;
   }
-  text.title = fmt::format("{} on {} = {:.2f} us [{:.2f} .. {:.2f}], limited by {}", one.name(), gpu.name,
-                           p.time.si() * 1e6, p.time.si() * 1e6 / (1.0 + p.spread80),
-                           p.time.si() * 1e6 * (1.0 + p.spread80), json::name_of(p.limiter));
+  text.title = fmt::format("{} on {} = {} [{} .. {}], limited by {}", one.name(), gpu.name, time_text(p.time),
+                           time_text(p.time / (1.0 + p.spread80)), time_text(p.time * (1.0 + p.spread80)),
+                           json::name_of(p.limiter));
   text.lines = std::move(why.lines);
   const double peak = peak_of(one, gpu).si(), bandwidth = gpu.memory_bandwidth.si();
   if (p.flops.si() > 0.0 && p.hbm_bytes.si() > 0.0) {
     const double intensity = p.flops.si() / p.hbm_bytes.si(), ridge = peak / bandwidth;
     text.lines.push_back(fmt::format(
         "roofline: {:.4g} FLOP / {:.4g} B = {:.1f} FLOP a byte, {} the ridge of {:.3g} FLOP/s / {:.3g} B/s = "
-        "{:.0f}: at best {:.2f} us ({} {:.2f}, HBM {:.2f})",
+        "{:.0f}: at best {} (compute {}, HBM {})",
         p.flops.si(), p.hbm_bytes.si(), intensity, intensity < ridge ? "below" : "above", peak, bandwidth,
-        ridge, std::max(p.flops.si() / peak, p.hbm_bytes.si() / bandwidth) * 1e6, "compute",
-        p.flops.si() / peak * 1e6, p.hbm_bytes.si() / bandwidth * 1e6));
+        ridge, time_text(Seconds(std::max(p.flops.si() / peak, p.hbm_bytes.si() / bandwidth))),
+        time_text(Seconds(p.flops.si() / peak)), time_text(Seconds(p.hbm_bytes.si() / bandwidth))));
   }
-  text.lines.push_back(fmt::format(
-      "limiter: compute {:.2f}, HBM {:.2f}, L2 {:.2f}, link {:.2f}, fixed {:.2f} us: {}; {:.1f} % of the {}",
-      p.compute.si() * 1e6, p.hbm.si() * 1e6, p.l2.si() * 1e6, p.link.si() * 1e6, p.fixed.si() * 1e6,
-      json::name_of(p.limiter), 100.0 * p.fraction_of_peak,
-      p.limiter == kernels::Limiter::compute ? "datasheet compute peak" : "datasheet HBM bandwidth"));
+  text.lines.push_back(
+      fmt::format("limiter: compute {}, HBM {}, L2 {}, link {}, fixed {}: {}; {:.1f} % of {}",
+                  time_text(p.compute), time_text(p.hbm), time_text(p.l2), time_text(p.link),
+                  time_text(p.fixed), json::name_of(p.limiter), 100.0 * p.fraction_of_peak,
+                  p.limiter == kernels::Limiter::compute        ? "the datasheet compute peak"
+                  : p.limiter == kernels::Limiter::l2_bandwidth ? "the rate that L2 reaches"
+                                                                : "the datasheet HBM bandwidth"));
   std::vector<const KernelPart*> parts;
   for (const KernelPart& part : outcome.parts) {
     parts.push_back(&part);
@@ -260,8 +268,8 @@ KernelExplanation explain_kernel(const KernelScenario& scenario, const KernelRow
   for (std::size_t i = 0; i < parts.size() && i < 10; ++i) {
     const Price& k = parts[i]->price;
     text.lines.push_back(fmt::format(
-        "  {:<18} {:>4.0f} x {:>8.2f} us {:>4.0f} %  {:>6.1f} FLOP/B  {}", parts[i]->name, parts[i]->calls,
-        k.time.si() * 1e6, 100.0 * (k.time * parts[i]->calls / p.time),
+        "  {:<20} {:>4.0f} x {:>9} {:>4.0f} %  {:>6.1f} FLOP/B  {}", parts[i]->name, parts[i]->calls,
+        time_text(k.time), 100.0 * (k.time * parts[i]->calls / p.time),
         k.hbm_bytes.si() > 0.0 ? k.flops.si() / k.hbm_bytes.si() : 0.0, json::name_of(k.limiter)));
   }
   return text;
