@@ -38,7 +38,7 @@ struct Walk {
 };
 }  // namespace
 
-Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
+Price KernelModel::price(const AttentionDecode& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.compute);
   const bool latent = op.latent_dim > 0;
   const double group = static_cast<double>(op.heads) / std::max(1, op.kv_heads);
@@ -112,6 +112,9 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
                                                                         : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : w.bytes / bandwidth / time;
+  if (choice != nullptr) {
+    *choice = {1.0, c.split_tokens, w.groups * w.splits};
+  }
   if (why != nullptr) {
     why->add(fmt::format("{} sequences x {:.0f} tokens x {:.0f} elements x {:.2g} B = {:.4g} B of KV cache",
                          op.batch, context, per_token, bytes_per_element(op.kv), w.kv_bytes));

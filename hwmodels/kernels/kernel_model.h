@@ -43,13 +43,16 @@ class KernelModel {
   [[nodiscard]] const Gpu& gpu() const { return gpu_; }
   [[nodiscard]] const KernelProfile& profile() const { return profile_; }
 
-  [[nodiscard]] Price price(const Gemm& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const AttentionPrefill& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const AttentionDecode& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Gemm& op, Explanation* why = nullptr, TileChoice* choice = nullptr) const;
+  [[nodiscard]] Price price(const AttentionPrefill& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
+  [[nodiscard]] Price price(const AttentionDecode& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
   [[nodiscard]] Price price(const Elementwise& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Embedding& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Sampling& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const GroupedExperts& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const GroupedExperts& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
   // `scale_up` and `switch_reduction` describe the node the GPUs sit in.
   [[nodiscard]] Price price(const AllReduce& op, ScaleUp scale_up, bool switch_reduction,
                             Explanation* why = nullptr) const;
