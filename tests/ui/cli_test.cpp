@@ -84,6 +84,41 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
   CHECK(count >= 6);
 }
 
+TEST_CASE("run --kernels adds the table of kernels, as text and in the JSON") {
+  const Answer text = gpuplan_command("run " + kShort + "--quiet --kernels");
+  CHECK(text.code == 0);
+  const std::string plain = gpuplan_command("run " + kShort + "--quiet").out;
+  REQUIRE(text.out.size() > plain.size());
+  CHECK(text.out.substr(0, plain.size()) == plain);  // after the report
+  const std::string table = text.out.substr(plain.size());
+  for (const char* word : {"kernel ", "calls", "time%", "SM%", "HBM%", "L2%", "occ.%", "limiter",
+                           "gate_up_proj", "decode_attention", "total"}) {
+    INFO(word);
+    CHECK(table.find(word) != std::string::npos);
+  }
+  for (std::size_t at = 0; at < table.size(); at = table.find('\n', at) + 1) {
+    std::size_t columns = 0;
+    for (std::size_t i = at; i < table.find('\n', at); ++i) {
+      columns += (static_cast<unsigned char>(table[i]) & 0xC0u) != 0x80u ? 1 : 0;
+    }
+    INFO(table.substr(at, columns));
+    CHECK(columns <= 80);
+  }
+  const Value with = gpuplan::json::parse(gpuplan_command("run " + kShort + "--json --kernels").out, "out");
+  const Value without = gpuplan::json::parse(gpuplan_command("run " + kShort + "--json").out, "out");
+  CHECK(without.find("kernels") == nullptr);
+  CHECK(*with.find("metrics") == *without.find("metrics"));
+  REQUIRE(with.find("kernels") != nullptr);
+  double shares = 0.0;
+  for (const Value& kernel : with.find("kernels")->array()) {
+    shares += kernel.find("share")->number();
+    CHECK(kernel.find("hbm_share_of_peak")->number() <= 1.0);
+    CHECK(kernel.find("sm_share_of_peak")->number() <= 1.0);
+    CHECK(kernel.find("occupancy")->number() <= 1.0);
+  }
+  CHECK(shares == Approx(1.0));
+}
+
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
   using Json = nlohmann::json;
   using valijson::adapters::NlohmannJsonAdapter;

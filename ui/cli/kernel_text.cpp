@@ -20,8 +20,7 @@ std::string calls(double count) {
   if (count < 999999.5) {
     return grouped(count);
   }
-  std::string text = si(count, "");  // "4.67 M"
-  return text;
+  return si(count, "");  // "4.67 M"
 }
 
 std::string_view limiter_word(kernels::Limiter limiter) {

@@ -7,11 +7,13 @@
 #include <memory>
 
 #include "sim/report/kernel_report.h"
+#include "sim/report/serving_kernels.h"
 #include "sim/report/serving_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
+#include "ui/cli/kernel_text.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
@@ -26,11 +28,23 @@ po::options_description described() {
   po::options_description options("options");
   auto add = options.add_options();
   add("json", "print one JSON object instead of text");
+  add("kernels", "and each kernel's calls, time, shares of peak and occupancy, as a profiler shows them");
   add_scenario_options(options);
   add("trace", po::value<std::string>(), "FILE: write the timeline as Chrome trace JSON (opens in Perfetto)");
   add("quiet", "no progress, no timing on standard error");
   add("help", "this text");
   return options;
+}
+
+std::string kernels_text(const sim::ServingScenario& s, const sim::KernelTable& table) {
+  const std::string whose =
+      s.replicas > 1 ? fmt::format(" of each of the {} replicas", s.replicas) : std::string();
+  const std::string legend = fmt::format(
+      "one GPU{}; SM% and HBM%: of the datasheet's peak; occ.%: of an SM's warps, with the kernels of "
+      "the usual libraries",
+      whose);
+  return "\n" + styled("kernels", Style::heading) + "  " + wrap(legend, 71, 9) + "\n" +
+         kernel_table_text(table, s.gpu.memory_bandwidth);
 }
 
 int run_serving(const sim::ScenarioFile& file, const po::variables_map& options) {
@@ -50,18 +64,39 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
                                                         scenario.spec.name);
   }
   const bool quiet = options.count("quiet") > 0;
+  const bool with_kernels = options.count("kernels") > 0;
+  sim::ServingKernels kernels;
+  sim::ObserverList observers;
+  if (timeline) {
+    observers.add(*timeline);
+  }
+  if (with_kernels) {
+    observers.add(kernels);
+  }
   sim::ServingOutcome outcome;
   {
     ProgressBar progress;
     outcome = sim::simulate_serving(
-        scenario, library.data_dir, timeline.get(),
+        scenario, library.data_dir, timeline || with_kernels ? &observers : nullptr,
         quiet ? sim::Progress{} : [&](double fraction) { progress.show(fraction); });
   }
   if (timeline) {
     timeline->close();
   }
   const sim::Result result = sim::report_serving(scenario, outcome, library);
-  print(as_json ? json::dump(result.to_json(), 2) + "\n" : serving_text(scenario, outcome, result));
+  if (as_json) {
+    json::Value out = result.to_json();
+    if (with_kernels) {
+      out["kernels"] = to_json(kernels.table(scenario, library.data_dir), scenario.gpu.memory_bandwidth);
+    }
+    print(json::dump(out, 2) + "\n");
+  } else {
+    std::string text = serving_text(scenario, outcome, result);
+    if (with_kernels) {
+      text += kernels_text(scenario, kernels.table(scenario, library.data_dir));
+    }
+    print(text);
+  }
   if (!quiet) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     std::cerr << fmt::format("simulated {} of {} requests in {:.2f} s\n", si(outcome.end.si(), "s"),
