@@ -9,6 +9,8 @@
 #include <array>
 #include <cmath>
 
+#include "hwmodels/kernels/tiling.h"
+
 namespace gpuplan::kernels {
 
 namespace {
@@ -53,7 +55,10 @@ AttentionTile flash3_tile(double head_dim) {
 }  // namespace
 
 LaunchShapes::LaunchShapes(const KernelModel& model, const std::string& data_dir)
-    : model_(&model), sm_(sm_limits(model.gpu(), sm_limits(data_dir))) {
+    : LaunchShapes(model, sm_limits(data_dir)) {}
+
+LaunchShapes::LaunchShapes(const KernelModel& model, const std::vector<SmLimits>& known)
+    : model_(&model), sm_(sm_limits(model.gpu(), known)) {
   const std::string_view capability = sm_ ? std::string_view(sm_->capability) : "";
   generation_ = capability.starts_with("7.")                                     ? Generation::volta
                 : capability.starts_with("9.")                                   ? Generation::hopper
@@ -151,6 +156,27 @@ std::optional<LaunchShape> LaunchShapes::of(const Gemm& op) const {
   return matrix(choice, a, bytes_per_element(op.weights), 1.0);
 }
 
+std::optional<LaunchShape> LaunchShapes::flash3(double head_dim, double bytes, double tiles) const {
+  // Q, and two stages of K and V. Registers as launch bounds of one block leave them (168 of 384 threads).
+  const AttentionTile tile = flash3_tile(head_dim);
+  const double shared = (tile.rows + 4.0 * tile.keys) * head_dim * bytes;
+  return shape({.threads_per_block = tile.threads,
+                .registers_per_thread = all_registers(*sm_, tile.threads),
+                .shared_per_block = Bytes(std::min(sm_->max_shared_per_block, shared))},
+               tiles, true, Provenance::physics);
+}
+
+std::optional<LaunchShape> LaunchShapes::flash2(double head_dim, double bytes, double queries,
+                                                double heads) const {
+  // Q and one block of K and V. Registers: all that a thread may have (assumed; it spills a little).
+  const AttentionTile tile = flash2_tile(head_dim, sm_->shared_memory < 128e3);
+  return shape({.threads_per_block = tile.threads,
+                .registers_per_thread = sm_->max_registers_per_thread,
+                .shared_per_block = Bytes((tile.rows + 2.0 * tile.keys) * head_dim * bytes)},
+               std::ceil(queries / tile.rows) * heads, false,
+               generation_ == Generation::volta ? Provenance::assumed : Provenance::physics);
+}
+
 std::optional<LaunchShape> LaunchShapes::of(const AttentionPrefill& op) const {
   if (!sm_) {
     return std::nullopt;
@@ -160,38 +186,36 @@ std::optional<LaunchShape> LaunchShapes::of(const AttentionPrefill& op) const {
   const double d = std::max(op.head_dim, op.value_dim);
   const double bytes = element_bytes(model_->gpu(), op.compute);
   switch (generation_) {
-    case Generation::hopper: {
-      // Q, and two stages of K and V. Registers as launch bounds of one block leave them (168 of 384
-      // threads).
-      const AttentionTile tile = flash3_tile(d);
-      return shape({.threads_per_block = tile.threads,
-                    .registers_per_thread = all_registers(*sm_, tile.threads),
-                    .shared_per_block = Bytes(
-                        std::min(sm_->max_shared_per_block, (tile.rows + 4.0 * tile.keys) * d * bytes))},
-                   choice.blocks, true, Provenance::physics);
-    }
+    case Generation::hopper:
+      return flash3(d, bytes, choice.blocks);
     case Generation::blackwell: {
       // CUTLASS' example 77 (FMHA): 16 warps for two tiles of 128 queries, one block an SM; shared memory as
       // FlashAttention 3's (assumed).
       constexpr int kThreads = 512;
-      return shape(
-          {.threads_per_block = kThreads,
-           .registers_per_thread = all_registers(*sm_, kThreads),
-           .shared_per_block = Bytes(std::min(sm_->max_shared_per_block, (256.0 + 3.0 * 128.0) * d * bytes))},
-          0.5 * choice.blocks, true, Provenance::assumed);
+      const double shared = (256.0 + 3.0 * 128.0) * d * bytes;
+      return shape({.threads_per_block = kThreads,
+                    .registers_per_thread = all_registers(*sm_, kThreads),
+                    .shared_per_block = Bytes(std::min(sm_->max_shared_per_block, shared))},
+                   0.5 * choice.blocks, true, Provenance::assumed);
     }
     case Generation::volta:
-    case Generation::ampere: {
-      // Q and one block of K and V. Registers: all that a thread may have (assumed; it spills a little).
-      const AttentionTile tile = flash2_tile(d, sm_->shared_memory < 128e3);
-      return shape({.threads_per_block = tile.threads,
-                    .registers_per_thread = sm_->max_registers_per_thread,
-                    .shared_per_block = Bytes((tile.rows + 2.0 * tile.keys) * d * bytes)},
-                   choice.blocks * std::max(1.0, choice.rows / tile.rows), false,
-                   generation_ == Generation::ampere ? Provenance::physics : Provenance::assumed);
-    }
+    case Generation::ampere:
+      return flash2(d, bytes, static_cast<double>(op.queries), static_cast<double>(op.batch) * op.heads);
   }
   return std::nullopt;
+}
+
+std::optional<LaunchShape> LaunchShapes::of(const FlashAttention& op) const {
+  if (!sm_) {
+    return std::nullopt;
+  }
+  using Version = FlashAttention::Version;
+  const bool third =
+      op.version == Version::fa3 || (op.version == Version::native && generation_ == Generation::hopper);
+  const double bytes = element_bytes(model_->gpu(), op.precision), queries = static_cast<double>(op.queries);
+  const double heads = static_cast<double>(op.batch) * op.heads;
+  return third ? flash3(op.head_dim, bytes, std::ceil(queries / flash3_tile(op.head_dim).rows) * heads)
+               : flash2(op.head_dim, bytes, queries, heads);
 }
 
 std::optional<LaunchShape> LaunchShapes::of(const AttentionDecode& op) const {
@@ -210,13 +234,8 @@ std::optional<LaunchShape> LaunchShapes::of(const AttentionDecode& op) const {
   }
   const double d = std::max(op.head_dim, op.value_dim);
   if (generation_ == Generation::hopper) {
-    // FlashAttention 3 decodes with its prefill kernel: heads of a group fill the rows of a tile.
-    const AttentionTile tile = flash3_tile(std::max(d, 65.0));
-    return shape({.threads_per_block = tile.threads,
-                  .registers_per_thread = all_registers(*sm_, tile.threads),
-                  .shared_per_block =
-                      Bytes(std::min(sm_->max_shared_per_block, (tile.rows + 4.0 * tile.keys) * d * 2.0))},
-                 choice.blocks, true, Provenance::physics);
+    // FlashAttention 3 decodes with its prefill kernel, tiles of 128 rows: heads of a group fill them.
+    return flash3(std::max(d, 96.0), 2.0, choice.blocks);
   }
   // FlashAttention 2's split-KV kernel: 64 rows, 256, 128 or 64 keys by head size, four warps. Assumed where
   // others decode (Volta, Blackwell).
@@ -331,6 +350,19 @@ std::optional<LaunchShape> LaunchShapes::of(const Int8Linear& op) const {
                  .activations = Precision::int8,
                  .weights = Precision::int8,
                  .quantised = true});
+}
+
+std::optional<LaunchShape> LaunchShapes::of(const TiledGemm& op) const {
+  if (!sm_) {
+    return std::nullopt;
+  }
+  const Tiling tiled = tiling(*model_, *sm_, op);
+  const double tiles =
+      std::ceil(static_cast<double>(op.m) / op.tile_m) * std::ceil(static_cast<double>(op.n) / op.tile_n);
+  return shape({.threads_per_block = op.threads,
+                .registers_per_thread = tiled.registers_per_thread,
+                .shared_per_block = tiled.shared_per_block},
+               tiles, false, Provenance::physics);
 }
 
 FlopsPerSecond matrix_peak(const Gpu& gpu, Precision activations) {

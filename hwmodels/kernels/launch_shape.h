@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "hwmodels/kernels/kernel_model.h"
 #include "hwmodels/kernels/occupancy.h"
@@ -33,6 +34,8 @@ class LaunchShapes {
  public:
   // `model` must outlive this. InputError where the table of compute capabilities is broken.
   LaunchShapes(const KernelModel& model, const std::string& data_dir);
+  // `known`: every compute capability (occupancy.h).
+  LaunchShapes(const KernelModel& model, const std::vector<SmLimits>& known);
 
   // Nothing where the GPU's compute capability is unknown, where the kernel does not fit its SM, or where no
   // SM takes part (copies between host and device).
@@ -45,12 +48,15 @@ class LaunchShapes {
   [[nodiscard]] std::optional<LaunchShape> of(const GroupedExperts& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const AllReduce& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const StandardAttention& op) const;
+  // Of the forward kernel.
+  [[nodiscard]] std::optional<LaunchShape> of(const FlashAttention& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const Convolution& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const Copy& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const RowPass& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const SparseGemm& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const Int4Gemm& op) const;
   [[nodiscard]] std::optional<LaunchShape> of(const Int8Linear& op) const;
+  [[nodiscard]] std::optional<LaunchShape> of(const TiledGemm& op) const;
 
  private:
   enum class Generation { volta, ampere, hopper, blackwell };
@@ -62,6 +68,10 @@ class LaunchShapes {
                                              double column_bytes) const;
   [[nodiscard]] std::optional<LaunchShape> matrix(const TileChoice& choice, double row_bytes,
                                                   double column_bytes, double times) const;
+  // FlashAttention 3 (a block an SM), or 2, over `tiles` tiles of queries.
+  [[nodiscard]] std::optional<LaunchShape> flash3(double head_dim, double bytes, double tiles) const;
+  [[nodiscard]] std::optional<LaunchShape> flash2(double head_dim, double bytes, double queries,
+                                                  double heads) const;
   // A grid of passes over `elements`, 16 B a thread.
   [[nodiscard]] std::optional<LaunchShape> stream(double elements, double element_bytes) const;
 
@@ -86,7 +96,8 @@ FlopsPerSecond computing_peak(const Gpu& gpu, const Operation& op) {
   } else if constexpr (std::is_same_v<Operation, Convolution>) {
     const bool depthwise = op.groups > 1 && op.groups == op.in_channels;
     return depthwise ? gpu.vector_fp32_peak : matrix_peak(gpu, op.precision);
-  } else if constexpr (std::is_same_v<Operation, StandardAttention>) {
+  } else if constexpr (std::is_same_v<Operation, StandardAttention> ||
+                       std::is_same_v<Operation, FlashAttention> || std::is_same_v<Operation, TiledGemm>) {
     return matrix_peak(gpu, op.precision);
   } else if constexpr (std::is_same_v<Operation, Int4Gemm>) {
     return matrix_peak(gpu, Precision::fp16);

@@ -1,5 +1,6 @@
 // How the assumed kernels fill a GPU, worked by hand from threads, registers and shared memory.
 #include "hwmodels/kernels/launch_shape.h"
+#include "hwmodels/kernels/tiling.h"
 #include "kernels_testing.h"
 
 using namespace gpuplan;
@@ -110,6 +111,25 @@ TEST_CASE("FlashAttention 2 on A100 holds two blocks of four warps, FlashAttenti
   CHECK(Shaped("L40S").shapes.of(prompt)->theoretical == Approx(8.0 / 48.0));
 }
 
+TEST_CASE("FlashAttention alone runs in the version that is asked for") {
+  const Shaped h100("H100-SXM5-80GB");
+  FlashAttention op{.batch = 1, .queries = 4096, .context = 4096, .heads = 32, .kv_heads = 32};
+  CHECK(h100.shapes.of(op)->theoretical == 12.0 / 64.0);
+  CHECK(h100.shapes.of(op)->work == 1024);  // 32 heads x 4096 / 128
+  op.version = FlashAttention::Version::fa2;
+  CHECK(h100.shapes.of(op)->theoretical == 8.0 / 64.0);  // two blocks of 128 threads x 255 registers
+}
+
+TEST_CASE("A tiled GEMM has the occupancy that its own model says") {
+  const Shaped a100("A100-80GB-SXM4");
+  const TiledGemm op{.m = 4096, .n = 4096, .k = 4096};
+  const SmLimits sm = sm_limits(a100.model.gpu(), sm_limits(GPUPLAN_SOURCE_DIR)).value();
+  const Tiling tiled = tiling(a100.model, sm, op);
+  const LaunchShape shape = a100.shapes.of(op).value();
+  CHECK(shape.work == 1024);  // 32 x 32 tiles
+  CHECK(shape.achieved == Approx(tiled.occupancy.fraction * tiled.waves.efficiency));
+}
+
 TEST_CASE("Split-KV decode: few sequences leave SMs idle unless the cache is split") {
   const Shaped a100("A100-80GB-SXM4");
   const AttentionDecode one{.batch = 1, .context = 128, .heads = 32, .kv_heads = 8};
@@ -186,6 +206,8 @@ TEST_CASE("Every operation has a shape on every NVIDIA GPU, none elsewhere") {
     check(StandardAttention{.queries = 512, .context = 512, .heads = 8, .kv_heads = 8});
     check(Convolution{
         .height = 56, .width = 56, .in_channels = 64, .out_channels = 64, .kernel = 3, .padding = 1});
+    check(FlashAttention{.queries = 512, .context = 512, .heads = 8, .kv_heads = 8});
+    check(TiledGemm{.m = 512, .n = 512, .k = 512});
     check(Convolution{.height = 56,
                       .width = 56,
                       .in_channels = 64,
