@@ -119,6 +119,32 @@ TEST_CASE("run --kernels adds the table of kernels, as text and in the JSON") {
   CHECK(shares == Approx(1.0));
 }
 
+TEST_CASE("run --kernels of a kernel scenario: a table for each GPU, within 80 columns") {
+  const std::string path = sandbox().file("kernels.json", R"({"schema": 1, "kind": "kernel", "name": "k",
+    "machine": {"gpu": ["H100-SXM5-80GB", "A100-80GB-SXM4"]}, "kernels": [
+    {"op": "gemm", "m": [16, 4096], "n": 4096, "k": 4096, "count": 10},
+    {"op": "copy", "bytes": 1e6}]})");
+  const Answer text = gpuplan_command("run --kernels " + path);
+  INFO(text.err);
+  REQUIRE(text.code == 0);
+  const std::string tables = text.out.substr(text.out.find("kernels  H100-SXM5-80GB"));
+  CHECK(tables.find("kernels  A100-80GB-SXM4") != std::string::npos);
+  CHECK(tables.find("occ.%") != std::string::npos);
+  const Value out = gpuplan::json::parse(gpuplan_command("run --json --kernels " + path).out, "out");
+  REQUIRE(out.find("kernels") != nullptr);
+  REQUIRE(out.find("kernels")->array().size() == 6);
+  int known = 0;
+  for (const Value& kernel : out.find("kernels")->array()) {
+    INFO(kernel.find("name")->string());
+    const bool gemm = kernel.find("name")->string().find("gemm") != std::string::npos;
+    CHECK(kernel.find("calls")->number() == (gemm ? 10.0 : 1.0));
+    CHECK(kernel.find("occupancy")->is_null() != gemm);  // a copy from the host takes no SM
+    known += kernel.find("gpu")->string() == "A100-80GB-SXM4" ? 1 : 0;
+  }
+  CHECK(known == 3);
+  CHECK(gpuplan_command("run --json " + path).out.find("\"limited_share\"") == std::string::npos);
+}
+
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
   using Json = nlohmann::json;
   using valijson::adapters::NlohmannJsonAdapter;

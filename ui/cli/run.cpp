@@ -36,15 +36,14 @@ po::options_description described() {
   return options;
 }
 
-std::string kernels_text(const sim::ServingScenario& s, const sim::KernelTable& table) {
-  const std::string whose =
-      s.replicas > 1 ? fmt::format(" of each of the {} replicas", s.replicas) : std::string();
+// `whose`: "one GPU".
+std::string kernels_text(const std::string& whose, const sim::KernelTable& table, BytesPerSecond hbm) {
   const std::string legend = fmt::format(
-      "one GPU{}; SM% and HBM%: of the datasheet's peak; occ.%: of an SM's warps, with the kernels of "
+      "{}; SM% and HBM%: of the datasheet's peak; occ.%: of an SM's warps, with the kernels of "
       "the usual libraries",
       whose);
   return "\n" + styled("kernels", Style::heading) + "  " + wrap(legend, 71, 9) + "\n" +
-         kernel_table_text(table, s.gpu.memory_bandwidth);
+         kernel_table_text(table, hbm);
 }
 
 int run_serving(const sim::ScenarioFile& file, const po::variables_map& options) {
@@ -93,7 +92,10 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
   } else {
     std::string text = serving_text(scenario, outcome, result);
     if (with_kernels) {
-      text += kernels_text(scenario, kernels.table(scenario, library.data_dir));
+      const std::string whose = scenario.replicas > 1
+                                    ? fmt::format("one GPU of each of the {} replicas", scenario.replicas)
+                                    : "one GPU";
+      text += kernels_text(whose, kernels.table(scenario, library.data_dir), scenario.gpu.memory_bandwidth);
     }
     print(text);
   }
@@ -103,6 +105,28 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
                              outcome.arrived, seconds);
   }
   return kDone;
+}
+
+// What the cases that run on one machine of a kernel scenario use, one after the other.
+sim::KernelTable table_of(const sim::KernelScenario& scenario, const std::vector<sim::KernelRow>& rows,
+                          std::size_t machine) {
+  sim::KernelTable table;
+  for (const sim::KernelRow& row : rows) {
+    const sim::KernelCase& one = scenario.cases[row.index];
+    const sim::KernelOutcome& outcome = row.outcome;
+    if (one.gpu != machine || !outcome.refusal.empty()) {
+      continue;
+    }
+    const double peak = sim::peak_of(one, scenario.machines[machine].gpu).si();
+    for (const sim::KernelPart& part : outcome.parts) {
+      table.add(part.name, part.price, peak, part.occupancy, part.calls * one.count);
+    }
+    if (outcome.parts.empty()) {
+      table.add(one.name(), outcome.price, peak,
+                outcome.occupancy ? outcome.occupancy : outcome.library_occupancy, one.count);
+    }
+  }
+  return table;
 }
 
 // Exit code 4 where no case at all can run.
@@ -123,9 +147,25 @@ int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options)
       findings.emplace_back(finding);
     }
     out["findings"] = json::Value(std::move(findings));
+    if (options.count("kernels") > 0) {
+      out["kernels"] = json::Value(json::Array{});
+      for (std::size_t i = 0; i < scenario.machines.size(); ++i) {
+        const Gpu& gpu = scenario.machines[i].gpu;
+        json::Value kernels = to_json(table_of(scenario, rows, i), gpu.memory_bandwidth);
+        for (json::Value& kernel : kernels.array()) {
+          kernel["gpu"] = gpu.name;
+          out["kernels"].push_back(std::move(kernel));
+        }
+      }
+    }
     print(json::dump(out, 2) + "\n");
   } else {
-    print(kernel_scenario_text(scenario, rows, report));
+    std::string text = kernel_scenario_text(scenario, rows, report);
+    for (std::size_t i = 0; i < scenario.machines.size() && options.count("kernels") > 0; ++i) {
+      const Gpu& gpu = scenario.machines[i].gpu;
+      text += kernels_text(gpu.name, table_of(scenario, rows, i), gpu.memory_bandwidth);
+    }
+    print(text);
   }
   const bool runs = std::any_of(rows.begin(), rows.end(),
                                 [](const sim::KernelRow& row) { return row.outcome.refusal.empty(); });
