@@ -63,8 +63,11 @@ const std::string kShort = kScenario + " --set traffic.duration=20 --set traffic
 
 TEST_CASE("every scenario of the library runs, within 80 columns") {
   int count = 0;
-  for (const auto& entry : fs::directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/serving")) {
-    const Answer answer = gpuplan_command("run " + entry.path().string());
+  for (const auto& entry : fs::recursive_directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios")) {
+    if (entry.path().extension() != ".json") {
+      continue;
+    }
+    const Answer answer = gpuplan_command("run " + entry.path().string() + " --kernels");
     INFO(entry.path() << "\n" << answer.err);
     CHECK(answer.code == 0);
     std::size_t at = 0;

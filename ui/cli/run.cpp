@@ -122,7 +122,7 @@ sim::KernelTable table_of(const sim::KernelScenario& scenario, const std::vector
       table.add(part.name, part.price, peak, part.occupancy, part.calls * one.count);
     }
     if (outcome.parts.empty()) {
-      table.add(one.name(), outcome.price, peak,
+      table.add(one.label(), outcome.price, peak,
                 outcome.occupancy ? outcome.occupancy : outcome.library_occupancy, one.count);
     }
   }
