@@ -344,7 +344,8 @@ ValidationRows validate_kernel_records(const std::string& path, const KernelReco
     }
     auto model = models.find(gpu->name);
     if (model == models.end()) {
-      model = models.emplace(gpu->name, KernelModel::for_gpu(*gpu, options.data_dir)).first;
+      model =
+          models.emplace(gpu->name, KernelModel::for_gpu(*gpu, options.data_dir, options.leave_out)).first;
     }
     const Expressed row = express(record, model->second);
     if (!row.reason.empty()) {

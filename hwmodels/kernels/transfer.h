@@ -1,0 +1,72 @@
+// Kernel constants of a GPU that nobody measured, from those of the nearest GPU that somebody did.
+//
+// Most constants are dimensionless (shares of the datasheet's bandwidth and peak) and stay as they are. Six
+// rules change the others; each has an argument, and no number in them was fitted to the tables they are
+// tested on, but for the choice of the rules itself:
+//
+//   1. Donor: a GPU of the same chip family (architecture, and matrix units equally wide within a factor
+//      1.25), else the one whose matrix units are fed the same way, else the next generation of feeding.
+//      Matrix units of up to 2048 bf16 FLOP a clock and SM read registers (mma.sync: Volta, Ampere, Ada,
+//      Blackwell's sm120), of 4096 shared memory (wgmma: Hopper), of 8192 tensor memory (tcgen05: Blackwell).
+//   2. Clocks: the shortest step, waves, tiles, soft-max blocks and reductions over splits take the same
+//      number of clocks, so their times go with 1 / clock. Launches (t0) take the same time.
+//   3. Tiles of 256 x 256 exist where pairs of SMs share a tensor memory, and nowhere else.
+//   4. Waves: a GPU without asynchronous copies of whole tiles runs one tile a CTA. Waves are whole
+//      (smoothing 0.2), and each shows its prologue (two dependent loads from memory, 0.6 us each under load)
+//      and its epilogue (a tile of 64 KiB to L2 at 38 B a clock) that persistent kernels hide.
+//   5. Power (power_of): rate under full load <= TDP / energy of a FLOP. Where a GPU has less power for its
+//      peak than the donor, the clock goes with power: a published 395 TFLOP/s of 756 on H100 PCIe (350 W)
+//      and 55 of 121 on L4 (72 W) say 0.9 and 1.3 pJ; with more, with its square root, for the voltage rises.
+//      A donor whose clock does not droop has power to spare: A100 up to 0.89 of its 400 W, as 235 TFLOP/s of
+//      A100 PCIe (300 W, 1.28 pJ) show. Each way of feeding takes 0.73 of the energy of the one before: 1.28,
+//      0.9 and, from 1480 TFLOP/s of B200 (1000 W), 0.68 pJ.
+//   6. L2 (Ada): without multicast between SMs no GEMM reads L2 faster than a reading kernel does; where the
+//      architecture's own rate is known (memory_hierarchy.h), it is the limit.
+//
+// Curves of corrections (which kernel the library picks for a shape) carry over within a chip family only.
+// Measured by `gpuplan validate --leave-one-out`: see kSameFamily and kOtherFamily in transfer.cpp. Known to
+// fail: decode attention across architectures (each has another split heuristic), prefill attention of
+// Ampere from Hopper's (FlashAttention 2 and 3), experts.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/kernels/operation_constants.h"
+#include "hwmodels/kernels/profile.h"
+
+namespace gpuplan::kernels {
+
+// Where the matrix units of a GPU read their operands, told by bf16 (or fp16) FLOP per clock and SM.
+enum class MatrixFeed { registers, shared_memory, tensor_memory };
+MatrixFeed matrix_feed(double flops_per_clock);
+// Dense 16-bit matrix FLOP per clock and SM; 0 where the datasheet does not say.
+double matrix_width(const Gpu& gpu);
+double matrix_width(const FittedDatasheet& datasheet);
+
+// The same architecture and matrix units of about the same width, so that libraries run the same kernels.
+bool same_chip_family(const FittedDatasheet& measured, const Gpu& gpu);
+
+// What a GPU's power does to its clock under full load, against the GPU that the profile was fitted on.
+struct Power {
+  double clock = 1.0;  // that the power for each FLOP/s of peak allows, over that of the profile's GPU
+
+  // The share of time that full load adds to compute, where it added `fitted`.
+  [[nodiscard]] double droop(double fitted) const {
+    return clock > 1.0 ? std::max(0.0, (1.0 + fitted) / clock - 1.0) : fitted;
+  }
+  // Time that each FLOP takes longer than at peak, over its time at peak: nothing where power is plentiful,
+  // and nothing in a kernel that leaves the matrix units idle.
+  [[nodiscard]] double lack() const { return std::max(0.0, 1.0 / clock - 1.0); }
+};
+Power power_of(const KernelProfile& profile, const Gpu& gpu);
+
+// The profile to take constants from; nullptr where there is none.
+const KernelProfile* nearest_profile(std::span<const KernelProfile* const> measured, const Gpu& gpu);
+
+// `donor` with its constants carried over to `gpu`, and with the errors that this was measured to have.
+// `memory`: of the GPU's architecture or of another (then it is not used).
+KernelProfile transferred(KernelProfile donor, const Gpu& gpu, const MemoryConstants& memory);
+
+}  // namespace gpuplan::kernels
