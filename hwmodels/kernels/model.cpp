@@ -130,8 +130,8 @@ class Profiles {
   std::map<std::string, KernelProfile> read_;
 };
 
-KernelProfile profile_for(const Gpu& gpu, const std::string& data_dir, LeaveOut leave_out, Profiles& profiles,
-                          const MemoryConstants& memory) {
+KernelProfile profile_for(const Gpu& gpu, const std::string& data_dir, LeaveOut leave_out,
+                          Profiles& profiles) {
   KernelProfile assumed;
   assumed.source = "assumed: no profile for this architecture";
   if (gpu.kernel_profile.empty()) {
@@ -148,12 +148,12 @@ KernelProfile profile_for(const Gpu& gpu, const std::string& data_dir, LeaveOut 
     return *named;
   }
   if (usable(named) && same_chip_family(named->datasheet, gpu)) {
-    return transferred(*named, gpu, memory);
+    return transferred(*named, gpu);
   }
   std::vector<const KernelProfile*> measured = profiles.all(folder);
   std::erase_if(measured, [&](const KernelProfile* profile) { return !usable(profile); });
   const KernelProfile* nearest = nearest_profile(measured, gpu);
-  return nearest != nullptr ? transferred(*nearest, gpu, memory) : assumed;
+  return nearest != nullptr ? transferred(*nearest, gpu) : assumed;
 }
 
 }  // namespace
@@ -168,7 +168,7 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir, Le
   if (constants == operations.end()) {
     constants = operations.emplace(key, OperationConstants::for_gpu(gpu, data_dir, leave_out)).first;
   }
-  KernelModel model(gpu, profile_for(gpu, data_dir, leave_out, profiles, constants->second.memory));
+  KernelModel model(gpu, profile_for(gpu, data_dir, leave_out, profiles));
   model.operations_ = constants->second;
   return model;
 }
@@ -302,8 +302,9 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
   }
   const TransferError& transfer = error.transfer;
   if (!measured && own_constants && error.rows > 0 && transfer.factor > 0.0) {
-    price.relative_error = std::max(transfer.median, transfer.factor * price.relative_error);
-    price.spread80 = std::max(transfer.q80, transfer.factor * price.spread80);
+    const double unknown = 1e-6 * transfer.fixed / price.time.si();
+    price.relative_error = std::max(transfer.median, transfer.factor * price.relative_error) + 0.5 * unknown;
+    price.spread80 = std::max(transfer.q80, transfer.factor * price.spread80) + unknown;
   } else if (!measured) {
     widen(price, own_constants && error.rows > 0 && related_ ? kRelated : kUnrelated);
   }

@@ -18,6 +18,7 @@ struct TransferError {
   double factor = 0.0;  // of the errors on the GPU measured; 0: these constants were not transferred
   double median = 0.0;  // at least, absolute and relative
   double q80 = 0.0;     // at least, of the 80 % interval
+  double fixed = 0.0;   // us that the interval is wider by, for fixed times nobody knows; half of it expected
 };
 
 // Errors of one model family on one GPU, on rows that the fit did not see: a random share of the rows, and

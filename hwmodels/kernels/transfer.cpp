@@ -25,20 +25,38 @@ constexpr double kLoadedLoad = 0.6;           // us, a dependent load from memor
 constexpr double kTileBytes = 65536.0;        // 256 x 128 results of 16 bit
 constexpr double kStoreBytesPerClock = 38.0;  // of one SM to L2
 
-// Errors with constants of another GPU, from pricing each measured GPU's tables without its own profile.
+// Errors with constants of another GPU, from pricing each measured GPU's tables without its own profile, or
+// without those of its architecture (gpuplan validate --leave-one-out). q80: of 80 to 85 % of the rows.
 struct FamilyTransfer {
-  TransferError gemm, prefill, decode, experts, all_reduce;
+  TransferError gemm;         // 16 bit
+  TransferError scaled_gemm;  // fp8 and int8 with a scale for each tensor, and their quantise pass
+  TransferError narrow_gemm;  // other formats, where each library generation has other kernels
+  TransferError prefill, decode, experts, all_reduce;
 };
-constexpr FamilyTransfer kSameFamily = {.gemm = {1.1, 0.04, 0.06},
-                                        .prefill = {1.1, 0.04, 0.06},
-                                        .decode = {1.2, 0.05, 0.08},
-                                        .experts = {1.2, 0.06, 0.12},
-                                        .all_reduce = {1.3, 0.06, 0.12}};
-constexpr FamilyTransfer kOtherFamily = {.gemm = {1.0, 0.10, 0.22},
-                                         .prefill = {1.0, 0.12, 0.27},
-                                         .decode = {1.0, 0.22, 0.60},
-                                         .experts = {1.0, 0.15, 0.48},
-                                         .all_reduce = {3.0, 0.25, 0.50}};
+constexpr FamilyTransfer kSameFamily = {
+    .gemm = {.factor = 1.25, .median = 0.04, .q80 = 0.08},
+    .scaled_gemm = {.factor = 1.6, .median = 0.04, .q80 = 0.08},
+    .narrow_gemm = {.factor = 1.4, .median = 0.06, .q80 = 0.10},
+    .prefill = {.factor = 1.1, .median = 0.04, .q80 = 0.06},
+    .decode = {.factor = 1.2, .median = 0.05, .q80 = 0.08},
+    .experts = {.factor = 1.2, .median = 0.06, .q80 = 0.12},
+    .all_reduce = {.factor = 1.1, .median = 0.05, .q80 = 0.10},
+};
+constexpr FamilyTransfer kOtherFamily = {
+    .gemm = {.factor = 1.0, .median = 0.07, .q80 = 0.14, .fixed = 0.7},
+    .scaled_gemm = {.factor = 1.0, .median = 0.10, .q80 = 0.15, .fixed = 1.5},
+    .narrow_gemm = {.factor = 1.0, .median = 0.20, .q80 = 0.42},
+    .prefill = {.factor = 1.0, .median = 0.12, .q80 = 0.30},
+    .decode = {.factor = 1.0, .median = 0.25, .q80 = 0.62},
+    .experts = {.factor = 1.0, .median = 0.17, .q80 = 0.46},
+    .all_reduce = {.factor = 1.0, .median = 0.32, .q80 = 0.60},
+};
+
+const TransferError& gemm_errors(const FamilyTransfer& errors, const std::string& format) {
+  return format == "bf16"                      ? errors.gemm
+         : format == "fp8" || format == "int8" ? errors.scaled_gemm
+                                               : errors.narrow_gemm;
+}
 
 double bf16_peak(const Gpu& gpu) {
   const auto peak = gpu.peak(Precision::bf16) ? gpu.peak(Precision::bf16) : gpu.peak(Precision::fp16);
@@ -115,12 +133,15 @@ Power power_of(const KernelProfile& profile, const Gpu& gpu) {
                                                      static_cast<double>(matrix_feed(matrix_width(fitted)));
   const double power = gpu.tdp.si() / peak / (fitted.tdp / fitted.bf16_peak) / std::pow(kEnergyStep, steps);
   if (power >= 1.0) {
-    return {std::sqrt(power)};
+    return {.clock = std::sqrt(power)};
   }
   const bool spare = std::any_of(profile.gemm.begin(), profile.gemm.end(), [](const GemmConstants& c) {
     return c.format == "bf16" && c.droop < kNoDroop;
   });
-  return {std::min(1.0, power / (spare ? kPowerNeeded : 1.0))};
+  if (spare) {
+    return {.clock = std::min(1.0, power / kPowerNeeded)};
+  }
+  return {.clock = std::sqrt(power), .sustained = std::sqrt(power)};
 }
 
 const KernelProfile* nearest_profile(std::span<const KernelProfile* const> measured, const Gpu& gpu) {
@@ -131,14 +152,13 @@ const KernelProfile* nearest_profile(std::span<const KernelProfile* const> measu
   return nearest == measured.end() ? nullptr : *nearest;
 }
 
-KernelProfile transferred(KernelProfile donor, const Gpu& gpu, const MemoryConstants& memory) {
+KernelProfile transferred(KernelProfile donor, const Gpu& gpu) {
   const FittedDatasheet& from = donor.datasheet;
   const bool family = same_chip_family(from, gpu);
   const MatrixFeed feed = matrix_feed(matrix_width(gpu)), donor_feed = matrix_feed(matrix_width(from));
   const double clock = gpu.boost_clock.si() > 0.0 ? gpu.boost_clock.si() : from.boost_clock;
   const double longer = clock > 0.0 && from.boost_clock > 0.0 ? from.boost_clock / clock : 1.0;
   const bool exposed = feed == MatrixFeed::registers && donor_feed != MatrixFeed::registers;
-  const bool own_l2 = gpu.architecture.starts_with(memory.architecture) && memory.error.rows > 0;
   for (GemmConstants& c : donor.gemm) {
     c.step *= longer;
     c.wave_overhead *= longer;
@@ -150,9 +170,6 @@ KernelProfile transferred(KernelProfile donor, const Gpu& gpu, const MemoryConst
       c.wave_smoothing = std::min(c.wave_smoothing, kWholeWaves);
       c.wave_overhead =
           std::max(c.wave_overhead, 2.0 * kLoadedLoad + 1e6 * kTileBytes / (kStoreBytesPerClock * clock));
-    }
-    if (!family && feed == MatrixFeed::registers && own_l2) {
-      c.l2_bytes_per_clock = std::min(c.l2_bytes_per_clock, memory.l2_bytes_per_clock);
     }
   }
   for (PrefillConstants& c : donor.prefill) {
@@ -174,7 +191,9 @@ KernelProfile transferred(KernelProfile donor, const Gpu& gpu, const MemoryConst
     forget_curves(donor.experts);
   }
   const FamilyTransfer& errors = family ? kSameFamily : kOtherFamily;
-  bound(donor.gemm, errors.gemm);
+  for (GemmConstants& c : donor.gemm) {
+    c.error.transfer = gemm_errors(errors, c.format);
+  }
   bound(donor.prefill, errors.prefill);
   bound(donor.decode, errors.decode);
   bound(donor.experts, errors.experts);

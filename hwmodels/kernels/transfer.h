@@ -1,6 +1,6 @@
 // Kernel constants of a GPU that nobody measured, from those of the nearest GPU that somebody did.
 //
-// Most constants are dimensionless (shares of the datasheet's bandwidth and peak) and stay as they are. Six
+// Most constants are dimensionless (shares of the datasheet's bandwidth and peak) and stay as they are. Five
 // rules change the others; each has an argument, and no number in them was fitted to the tables they are
 // tested on, but for the choice of the rules itself:
 //
@@ -14,14 +14,13 @@
 //   4. Waves: a GPU without asynchronous copies of whole tiles runs one tile a CTA. Waves are whole
 //      (smoothing 0.2), and each shows its prologue (two dependent loads from memory, 0.6 us each under load)
 //      and its epilogue (a tile of 64 KiB to L2 at 38 B a clock) that persistent kernels hide.
-//   5. Power (power_of): rate under full load <= TDP / energy of a FLOP. Where a GPU has less power for its
-//      peak than the donor, the clock goes with power: a published 395 TFLOP/s of 756 on H100 PCIe (350 W)
-//      and 55 of 121 on L4 (72 W) say 0.9 and 1.3 pJ; with more, with its square root, for the voltage rises.
-//      A donor whose clock does not droop has power to spare: A100 up to 0.89 of its 400 W, as 235 TFLOP/s of
-//      A100 PCIe (300 W, 1.28 pJ) show. Each way of feeding takes 0.73 of the energy of the one before: 1.28,
-//      0.9 and, from 1480 TFLOP/s of B200 (1000 W), 0.68 pJ.
-//   6. L2 (Ada): without multicast between SMs no GEMM reads L2 faster than a reading kernel does; where the
-//      architecture's own rate is known (memory_hierarchy.h), it is the limit.
+//   5. Power (power_of): rate under full load <= TDP / energy of a FLOP. A GPU with less power for its peak
+//      than the donor loses clock in proportion: at once where the donor shows no droop, half of it (as a
+//      factor) at once and half as the droop sets in where it does. Published: H100 PCIe (350 W) reaches 395
+//      of 756 TFLOP/s under long load and 530 in short kernels, L4 (72 W) 55 of 121. With more power the
+//      clock goes with its square root, for the voltage rises. A donor whose clock does not droop has power
+//      to spare: A100 needs 0.89 of its 400 W, as 235 TFLOP/s of A100 PCIe (300 W) say. Each way of feeding
+//      takes 0.73 of the energy of the one before: 1.28 pJ on A100 PCIe, 0.89 on H100 PCIe, 0.68 on B200.
 //
 // Curves of corrections (which kernel the library picks for a shape) carry over within a chip family only.
 // Measured by `gpuplan validate --leave-one-out`: see kSameFamily and kOtherFamily in transfer.cpp. Known to
@@ -33,7 +32,6 @@
 #include <span>
 
 #include "hwmodels/catalogue/catalogue.h"
-#include "hwmodels/kernels/operation_constants.h"
 #include "hwmodels/kernels/profile.h"
 
 namespace gpuplan::kernels {
@@ -50,11 +48,14 @@ bool same_chip_family(const FittedDatasheet& measured, const Gpu& gpu);
 
 // What a GPU's power does to its clock under full load, against the GPU that the profile was fitted on.
 struct Power {
-  double clock = 1.0;  // that the power for each FLOP/s of peak allows, over that of the profile's GPU
+  // That the power for each FLOP/s of peak allows, over that of the profile's GPU: in any kernel, and what is
+  // left of it under long full load.
+  double clock = 1.0;
+  double sustained = 1.0;
 
   // The share of time that full load adds to compute, where it added `fitted`.
   [[nodiscard]] double droop(double fitted) const {
-    return clock > 1.0 ? std::max(0.0, (1.0 + fitted) / clock - 1.0) : fitted;
+    return std::max(0.0, (1.0 + fitted) / (sustained * std::max(1.0, clock)) - 1.0);
   }
   // Time that each FLOP takes longer than at peak, over its time at peak: nothing where power is plentiful,
   // and nothing in a kernel that leaves the matrix units idle.
@@ -66,7 +67,6 @@ Power power_of(const KernelProfile& profile, const Gpu& gpu);
 const KernelProfile* nearest_profile(std::span<const KernelProfile* const> measured, const Gpu& gpu);
 
 // `donor` with its constants carried over to `gpu`, and with the errors that this was measured to have.
-// `memory`: of the GPU's architecture or of another (then it is not used).
-KernelProfile transferred(KernelProfile donor, const Gpu& gpu, const MemoryConstants& memory);
+KernelProfile transferred(KernelProfile donor, const Gpu& gpu);
 
 }  // namespace gpuplan::kernels
