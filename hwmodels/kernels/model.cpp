@@ -317,9 +317,12 @@ void KernelModel::explain_standing(const Price& price, const FamilyError& error,
                         100.0 * std::abs(price.correction - 1.0), price.correction > 1.0 ? "longer" : "less",
                         price.time.si() * 1e6));
   }
-  const std::string basis = error.rows > 0 ? fmt::format("held-out median error {:.1f} % over {} rows",
-                                                         100.0 * error.median, error.rows)
-                                           : std::string("nobody measured them");
+  const std::string basis =
+      error.rows == 0 ? std::string("nobody measured them")
+      : error.transfer.factor > 0.0
+          ? fmt::format("carried over to this GPU, where measured GPUs left out show at least {:.0f} %",
+                        100.0 * error.transfer.median)
+          : fmt::format("held-out median error {:.1f} % over {} rows", 100.0 * error.median, error.rows);
   why.add(fmt::format("constants: profile {} ({}), {}; {}; expected here {:.0f} %{}", profile_.name,
                       profile_.gpu.empty() ? "no GPU" : profile_.gpu, json::name_of(price.provenance), basis,
                       100.0 * price.relative_error,

@@ -25,6 +25,11 @@ constexpr double kLoadedLoad = 0.6;           // us, a dependent load from memor
 constexpr double kTileBytes = 65536.0;        // 256 x 128 results of 16 bit
 constexpr double kStoreBytesPerClock = 38.0;  // of one SM to L2
 
+// Soft-max that nothing hides.
+constexpr double kScores = 128.0 * 128.0;
+constexpr double kExponentialsPerClock = 16.0;  // of one SM's special function units, Volta to Blackwell
+constexpr double kOtherOperations = 6.0;        // scale, maximum, subtract, sum, rescale, convert
+
 // Errors with constants of another GPU, from pricing each measured GPU's tables without its own profile, or
 // without those of its architecture (gpuplan validate --leave-one-out). q80: of 80 to 85 % of the rows.
 struct FamilyTransfer {
@@ -85,6 +90,13 @@ double distance(const FittedDatasheet& measured, const Gpu& gpu) {
   const double balance = gpu.memory_bandwidth.si() / bf16_peak(gpu);
   const double its_balance = measured.memory_bandwidth / measured.bf16_peak;
   return apart + 0.1 * std::min(2.0, std::abs(std::log2(std::max(1e-9, balance / its_balance))));
+}
+
+// Clocks that one SM takes for the soft-max of a block of 128 x 128 scores: one exponential and six other
+// operations each.
+double softmax_clocks(const Gpu& gpu) {
+  const double lanes = 0.5 * width(gpu.vector_fp32_peak.si(), gpu.sm_count, gpu.boost_clock.si());
+  return kScores * (1.0 / kExponentialsPerClock + kOtherOperations / std::max(32.0, lanes));
 }
 
 template <class Constants>
@@ -175,6 +187,9 @@ KernelProfile transferred(KernelProfile donor, const Gpu& gpu) {
   for (PrefillConstants& c : donor.prefill) {
     c.block_overhead *= longer;
     c.tile_overhead *= longer;
+    if (exposed) {
+      c.block_overhead = std::max(c.block_overhead, 1e6 * softmax_clocks(gpu) / clock);
+    }
   }
   for (DecodeConstants& c : donor.decode) {
     c.wave *= longer;

@@ -1,8 +1,8 @@
 // Kernel constants of a GPU that nobody measured, from those of the nearest GPU that somebody did.
 //
 // Most constants are dimensionless (shares of the datasheet's bandwidth and peak) and stay as they are. Five
-// rules change the others; each has an argument, and no number in them was fitted to the tables they are
-// tested on, but for the choice of the rules itself:
+// rules change the others. Each has an argument of its own; their numbers come from datasheets and from
+// published figures other than the tables they are tested on. But the rules were chosen knowing four GPUs.
 //
 //   1. Donor: a GPU of the same chip family (architecture, and matrix units equally wide within a factor
 //      1.25), else the one whose matrix units are fed the same way, else the next generation of feeding.
@@ -13,7 +13,8 @@
 //   3. Tiles of 256 x 256 exist where pairs of SMs share a tensor memory, and nowhere else.
 //   4. Waves: a GPU without asynchronous copies of whole tiles runs one tile a CTA. Waves are whole
 //      (smoothing 0.2), and each shows its prologue (two dependent loads from memory, 0.6 us each under load)
-//      and its epilogue (a tile of 64 KiB to L2 at 38 B a clock) that persistent kernels hide.
+//      and its epilogue (a tile of 64 KiB to L2 at 38 B a clock) that persistent kernels hide. Nor does it
+//      hide the soft-max of attention: an exponential a score, 16 a clock, and six operations on the lanes.
 //   5. Power (power_of): rate under full load <= TDP / energy of a FLOP. A GPU with less power for its peak
 //      than the donor loses clock in proportion: at once where the donor shows no droop, half of it (as a
 //      factor) at once and half as the droop sets in where it does. Published: H100 PCIe (350 W) reaches 395
@@ -23,9 +24,14 @@
 //      takes 0.73 of the energy of the one before: 1.28 pJ on A100 PCIe, 0.89 on H100 PCIe, 0.68 on B200.
 //
 // Curves of corrections (which kernel the library picks for a shape) carry over within a chip family only.
-// Measured by `gpuplan validate --leave-one-out`: see kSameFamily and kOtherFamily in transfer.cpp. Known to
-// fail: decode attention across architectures (each has another split heuristic), prefill attention of
-// Ampere from Hopper's (FlashAttention 2 and 3), experts.
+//
+// Measured by `gpuplan validate --leave-one-out` on A100, H100, H200 and B200, median and 90th percentile of
+// the error. bf16 GEMM with m, n, k >= 512: 5.1 and 18, 3.6 and 11, 3.7 and 10, 5.6 and 16 %; Hopper without
+// Hopper 8.8 and 17 %. All shapes and formats within a family: GEMM 4, prefill 3, decode 5, experts 7 %;
+// across: GEMM 13, prefill 10, decode 22, experts 17, all-reduce 32 %. 80 % intervals are as wide as that
+// (kSameFamily and kOtherFamily in transfer.cpp) and hold 78 to 85 % of the rows of each kind. Known to fail
+// across families: weight-only GEMM from bf16's constants, decode attention (each has another split
+// heuristic), short prompts, all-reduce of small messages.
 #pragma once
 
 #include <algorithm>
