@@ -140,9 +140,10 @@ Power power_of(const KernelProfile& profile, const Gpu& gpu) {
     return {};
   }
   // A what-if of the GPU itself keeps its way of feeding.
-  const double steps = profile.gpu == gpu.name ? 0.0
-                                               : static_cast<double>(matrix_feed(matrix_width(gpu))) -
-                                                     static_cast<double>(matrix_feed(matrix_width(fitted)));
+  const double steps = profile.gpu == gpu.name || matrix_width(gpu) <= 0.0
+                           ? 0.0
+                           : static_cast<double>(matrix_feed(matrix_width(gpu))) -
+                                 static_cast<double>(matrix_feed(matrix_width(fitted)));
   const double power = gpu.tdp.si() / peak / (fitted.tdp / fitted.bf16_peak) / std::pow(kEnergyStep, steps);
   if (power >= 1.0) {
     return {.clock = std::sqrt(power)};
@@ -167,7 +168,8 @@ const KernelProfile* nearest_profile(std::span<const KernelProfile* const> measu
 KernelProfile transferred(KernelProfile donor, const Gpu& gpu) {
   const FittedDatasheet& from = donor.datasheet;
   const bool family = same_chip_family(from, gpu);
-  const MatrixFeed feed = matrix_feed(matrix_width(gpu)), donor_feed = matrix_feed(matrix_width(from));
+  const MatrixFeed donor_feed = matrix_feed(matrix_width(from));
+  const MatrixFeed feed = matrix_width(gpu) > 0.0 ? matrix_feed(matrix_width(gpu)) : donor_feed;
   const double clock = gpu.boost_clock.si() > 0.0 ? gpu.boost_clock.si() : from.boost_clock;
   const double longer = clock > 0.0 && from.boost_clock > 0.0 ? from.boost_clock / clock : 1.0;
   const bool exposed = feed == MatrixFeed::registers && donor_feed != MatrixFeed::registers;
