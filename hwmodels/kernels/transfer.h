@@ -27,11 +27,12 @@
 //
 // Measured by `gpuplan validate --leave-one-out` on A100, H100, H200 and B200, median and 90th percentile of
 // the error. bf16 GEMM with m, n, k >= 512: 5.1 and 18, 3.6 and 11, 3.7 and 10, 5.6 and 16 %; Hopper without
-// Hopper 8.8 and 17 %. All shapes and formats within a family: GEMM 4, prefill 3, decode 5, experts 7 %;
-// across: GEMM 13, prefill 10, decode 22, experts 17, all-reduce 32 %. 80 % intervals are as wide as that
-// (kSameFamily and kOtherFamily in transfer.cpp) and hold 78 to 85 % of the rows of each kind. Known to fail
-// across families: weight-only GEMM from bf16's constants, decode attention (each has another split
-// heuristic), short prompts, all-reduce of small messages.
+// Hopper 8.8 and 17 %; published ones of RTX 4090 (Ada, m >= 512) 3.0 and 7 %. Medians of all shapes and
+// formats within a family: GEMM 4, prefill 3, decode 5, experts 7 %; across: GEMM 13, prefill 9, decode 22,
+// experts 17, all-reduce 32 %. 80 % intervals are as wide as that (kSameFamily and kOtherFamily in
+// transfer.cpp) and hold 78 to 88 % of the rows of each kind. Known to fail across families: weight-only GEMM
+// from bf16's constants, decode attention (each has another split heuristic), short prompts, all-reduce of
+// small messages.
 #pragma once
 
 #include <algorithm>
