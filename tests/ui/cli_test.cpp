@@ -3,6 +3,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -213,6 +214,46 @@ TEST_CASE("validate: published figures, pairs of them, and a gate") {
   const Answer bad = gpuplan_command("validate " + rows);
   CHECK(bad.code == 3);
   CHECK(bad.err.find("rows.jsonl:2 $.value") != std::string::npos);
+}
+
+TEST_CASE("validate --leave-one-out: kernels of a GPU as though nobody had measured it") {
+  fs::create_directories(sandbox().dir / "h100-sxm");
+  const std::string table = sandbox().file("h100-sxm/gemm.csv",
+                                           "dtype,m,n,k,latency_us\n"
+                                           "bfloat16,1,8192,8192,47\n"
+                                           "bfloat16,512,512,512,6\n"
+                                           "bfloat16,8192,8192,8192,1560\n"
+                                           "fp8,8192,8192,8192,900\n");
+  const auto rows = [](const std::string& arguments) {
+    const Answer answer = gpuplan_command("validate --json " + arguments);
+    INFO(answer.err);
+    CHECK(answer.code == 0);
+    return gpuplan::json::parse(answer.out, "out");
+  };
+  const auto predicted = [&](const std::string& arguments) {
+    return rows("--where dtype=bfloat16 --where 'm>512' " + arguments)
+        .find("worst")
+        ->array()
+        .front()
+        .find("predicted")
+        ->number();
+  };
+  CHECK(rows(table).find("overall")->find("count")->integer() == 4);
+  CHECK(rows(table + " --where 'm>=512' --where 'k>=512' --where dtype=bfloat16")
+            .find("overall")
+            ->find("count")
+            ->integer() == 2);
+  // The option's value may be left out, before a file or at the end.
+  const double gpu = predicted("--leave-one-out " + table);
+  CHECK(gpu == predicted(table + " --leave-one-out"));
+  CHECK(gpu == predicted("--leave-one-out gpu " + table));
+  const double architecture = predicted("--leave-one-out architecture " + table);
+  CHECK(gpu != predicted(table));
+  CHECK(architecture != gpu);
+  CHECK(std::abs(architecture / gpu - 1.0) < 0.25);
+  CHECK(gpuplan_command("validate --leave-one-out calibrate/measured/serving.jsonl").code == 2);
+  CHECK(gpuplan_command("validate " + table + " --where m").code == 2);
+  CHECK(gpuplan_command("validate " + table + " --where 'm>many'").code == 2);
 }
 
 TEST_CASE("calibrate: a profile from a table, and clear words where that cannot be") {
