@@ -27,16 +27,18 @@ std::string header(int gpus, const std::vector<std::string>& hosts, const std::s
 }  // namespace
 
 TEST_CASE("nccl-tests: both places of every row, in seconds") {
-  const ImportedFile file = read_measurements(
-      header(8, {"a"}, "NVIDIA H100 80GB HBM3") + kColumns +
-          "#        (B)    (elements)                               (us)  (GB/s)  (GB/s)\n"
-          "     1048576        262144     float     sum      -1    32.00   32.77   57.34      0    31.00   33.83 "
-          "  59.19    N/A\n"
-          "a:77:90 [3] NCCL INFO 8 coll channels\n"
-          "  4294967296    1073741824      half     sum      -1  1.2e+04  357.91  626.35      0    11999  357.94 "
-          "  626.40      0\n"
-          "# Out of bounds values : 0 OK\n",
-      "log/ar.txt");
+  const ImportedFile file =
+      read_measurements(header(8, {"a"}, "NVIDIA H100 80GB HBM3") + kColumns +
+                            "#        (B)    (elements)                               (us)  (GB/s)  (GB/s)\n"
+                            "     1048576        262144     float     sum      -1    32.00   32.77   57.34   "
+                            "   0    31.00   33.83 "
+                            "  59.19    N/A\n"
+                            "a:77:90 [3] NCCL INFO 8 coll channels\n"
+                            "  4294967296    1073741824      half     sum      -1  1.2e+04  357.91  626.35   "
+                            "   0    11999  357.94 "
+                            "  626.40      0\n"
+                            "# Out of bounds values : 0 OK\n",
+                        "log/ar.txt");
   CHECK(file.format == "nccl-tests");
   REQUIRE(file.rows.size() == 4);
   // The header has 11 lines before the columns, one after: the first row is line 14.
@@ -114,7 +116,8 @@ TEST_CASE("nccl-tests: figures that are no time of a collective are counted by r
 TEST_CASE("nccl-tests: tags of mpirun, and GPUs of two kinds") {
   std::string log = header(1, {"a"}, "NVIDIA H100") + header(1, {"b"}, "NVIDIA H200") + kColumns +
                     "  8  2  float  sum  -1  9  1  1  0  9  1  1  0\n";
-  log.erase(log.find("# nThread", 1), log.find("#  Rank", log.find("# nThread", 1)) - log.find("# nThread", 1));
+  log.erase(log.find("# nThread", 1),
+            log.find("#  Rank", log.find("# nThread", 1)) - log.find("# nThread", 1));
   std::string tagged;
   for (std::size_t at = 0; at < log.size();) {
     const std::size_t end = log.find('\n', at) + 1;
@@ -132,10 +135,12 @@ TEST_CASE("nccl-tests: damaged rows are named with their line") {
   const std::string start = "# nThread 1 nGpus 2\n" + std::string(kColumns);
   CHECK(contains(problem_of(start + "  1024  256  float  sum  -1  10.0  1.0\n", "l.txt"),
                  "l.txt:3: found 7 columns; expected 13"));
-  CHECK(contains(problem_of(start + "  1024  256  float  sum  -1  fast  1.0  1.0  0  1.0  1.0  1.0  0\n", "l.txt"),
-                 "l.txt:3: found \"fast\" as time; expected a number >= 0"));
+  CHECK(contains(
+      problem_of(start + "  1024  256  float  sum  -1  fast  1.0  1.0  0  1.0  1.0  1.0  0\n", "l.txt"),
+      "l.txt:3: found \"fast\" as time; expected a number >= 0"));
   CHECK(contains(problem_of("# nThread 0 nGpus 2\n", "l.txt"), "l.txt:1: found \"0\" as nThread"));
-  CHECK(contains(problem_of("# size count type algbw busbw time\n", "l.txt"),
-                 "l.txt:1: found \"# size count type algbw busbw time\"; expected algbw and busbw after each"));
+  CHECK(
+      contains(problem_of("# size count type algbw busbw time\n", "l.txt"),
+               "l.txt:1: found \"# size count type algbw busbw time\"; expected algbw and busbw after each"));
   CHECK(contains(problem_of("# nThread 1 nGpus 2\n", "l.txt"), "l.txt: found no measurement"));
 }

@@ -57,10 +57,9 @@ TEST_CASE("nvbandwidth text: matrices become rows, an entry each") {
 }
 
 TEST_CASE("nvbandwidth text: processes of several hosts, and a log without devices") {
-  const ImportedFile hosts = read_measurements(
-      "Process 0 (host-0): device 0: HGX GB200 (00000008:01:00)\n" + std::string(kHostToDevice) +
-          " 0\n 0 100.0\n",
-      "f");
+  const ImportedFile hosts = read_measurements("Process 0 (host-0): device 0: HGX GB200 (00000008:01:00)\n" +
+                                                   std::string(kHostToDevice) + " 0\n 0 100.0\n",
+                                               "f");
   CHECK(hosts.rows.at(0).gpu == "HGX GB200");
   const ImportedFile none = read_measurements(std::string(kHostToDevice) + " 0\n 0 100.0", "f");
   CHECK(none.rows.at(0).gpu.empty());
@@ -80,7 +79,7 @@ TEST_CASE("nvbandwidth text: damaged matrices are named with their line") {
 }
 
 TEST_CASE("nvbandwidth JSON: values as text or numbers, with what has none counted") {
-  const ImportedFile file = read_measurements(R"({"nvbandwidth": {"version": "v0.8",
+  const ImportedFile file = read_measurements(R"~({"nvbandwidth": {"version": "v0.8",
       "GPU Device list": ["0: NVIDIA H200 (00000000:0f:00)", "1: NVIDIA L40S (00000000:1f:00)"],
       "testcases": [
         {"name": "device_to_host_memcpy_ce", "status": "Passed", "sum": 110.5,
@@ -90,7 +89,7 @@ TEST_CASE("nvbandwidth JSON: values as text or numbers, with what has none count
          "bandwidth_description": "Device to Device Latency SM GPU(row) <-> GPU(column) (ns)",
          "bandwidth_matrix": [["N/A", "800.0"], ["801.0", "N/A"]]},
         {"name": "all_to_one_read_ce", "status": "Waived"},
-        {"name": "one_to_all_read_ce", "status": "Error"}]}})",
+        {"name": "one_to_all_read_ce", "status": "Error"}]}})~",
                                               "bw.json");
   CHECK(file.format == "nvbandwidth-json");
   REQUIRE(file.rows.size() == 4);
@@ -100,25 +99,28 @@ TEST_CASE("nvbandwidth JSON: values as text or numbers, with what has none count
   CHECK(file.rows[1].value == Approx(24.5e9));
   CHECK(file.rows[1].gpu == "NVIDIA L40S");
   CHECK(file.rows[2].value == Approx(800e-9));
-  CHECK(json::dump(file.rows[3].shape) == R"({"from":1,"to":0})");
+  CHECK(json::dump(file.rows[3].shape) == R"~({"from":1,"to":0})~");
   CHECK(file.skipped.at("a test that nvbandwidth waived") == 1);
   CHECK(file.skipped.at("a test without a result") == 1);
 }
 
 TEST_CASE("nvbandwidth JSON: mistakes are named with their path") {
   const auto test = [](const std::string& fields) {
-    return problem_of(R"({"nvbandwidth": {"testcases": [{"name": "device_local_copy", )" + fields + "}]}}", "b.json");
+    return problem_of(R"~({"nvbandwidth": {"testcases": [{"name": "device_local_copy", )~" + fields + "}]}}",
+                      "b.json");
   };
-  const std::string described = R"("bandwidth_description": "x (GB/s)", )";
-  CHECK(contains(test(described + R"("bandwidth_matrix": [["1", "fast"]])"),
-                 "b.json: $.nvbandwidth.testcases[0].bandwidth_matrix[0][1]: found \"fast\"; expected a number"));
-  CHECK(contains(test(described + R"("bandwidth_matrix": [7])"),
+  const std::string described = R"~("bandwidth_description": "x (GB/s)", )~";
+  CHECK(contains(
+      test(described + R"~("bandwidth_matrix": [["1", "fast"]])~"),
+      "b.json: $.nvbandwidth.testcases[0].bandwidth_matrix[0][1]: found \"fast\"; expected a number"));
+  CHECK(contains(test(described + R"~("bandwidth_matrix": [7])~"),
                  "b.json: $.nvbandwidth.testcases[0].bandwidth_matrix[0]: found 7; expected an array"));
-  CHECK(contains(test(described + R"("bandwidth_matrix": {})"), "found an object; expected an array of rows"));
-  CHECK(contains(test(R"("bandwidth_matrix": [])"), "testcases[0].bandwidth_description: found nothing"));
-  CHECK(contains(test(R"("bandwidth_description": "furlongs", "bandwidth_matrix": [["1"]])"),
+  CHECK(contains(test(described + R"~("bandwidth_matrix": {})~"),
+                 "found an object; expected an array of rows"));
+  CHECK(contains(test(R"~("bandwidth_matrix": [])~"), "testcases[0].bandwidth_description: found nothing"));
+  CHECK(contains(test(R"~("bandwidth_description": "furlongs", "bandwidth_matrix": [["1"]])~"),
                  "found \"furlongs\"; expected a description with its unit"));
-  CHECK(contains(problem_of(R"({"nvbandwidth": []})", "b.json"), "b.json: $.nvbandwidth: found an array"));
-  CHECK(contains(problem_of(R"({"nvbandwidth": {"testcases": 1}})", "b.json"),
+  CHECK(contains(problem_of(R"~({"nvbandwidth": []})~", "b.json"), "b.json: $.nvbandwidth: found an array"));
+  CHECK(contains(problem_of(R"~({"nvbandwidth": {"testcases": 1}})~", "b.json"),
                  "b.json: $.nvbandwidth.testcases: found 1; expected an array"));
 }

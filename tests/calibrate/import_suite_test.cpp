@@ -179,11 +179,15 @@ TEST_CASE("Import: shapes in a few words") {
 }
 
 TEST_CASE("Import: what no format recognises is refused with what would be") {
-  for (const std::string text : {"", "hello\n", "{}", "\x7f" "ELF\x02\x01", "gpus,bytes\n1,2\n"}) {
+  for (const std::string text : {"", "hello\n", "{}",
+                                 "\x7f"
+                                 "ELF\x02\x01",
+                                 "gpus,bytes\n1,2\n"}) {
     const std::string problem = problem_of(text, "f.bin");
     CHECK(contains(problem, text.empty() ? "f.bin: found an empty file" : "f.bin: found no known format"));
     CHECK(contains(problem, "nccl-tests"));
   }
-  CHECK(contains(problem_of(R"({"suite": "gpuplan-bench", "schema": 1, "device": {"name": "x"}, "records": []})"),
-                 "found no measurement"));
+  CHECK(contains(
+      problem_of(R"({"suite": "gpuplan-bench", "schema": 1, "device": {"name": "x"}, "records": []})"),
+      "found no measurement"));
 }
