@@ -240,6 +240,7 @@ MeasuredKernel resized(const MeasuredKernel& shape, const MeasuredKernel& size) 
 struct CorrectionPlan {
   ResidualPlan curves, error;
   std::span<const std::string_view> names;
+  bool falls = false;  // with more work, for good reason, where physics does: curves need not make up for it
 };
 
 // Fits one GPU's profile family by family.
@@ -268,6 +269,7 @@ class Fitter {
           profile_.gemm, [&](const auto& c) { return c.format == format; },
           [&](auto& c) { c.format = format; });
       profile_.gemm[i].pair_tiles = gpu_.architecture.starts_with("Blackwell");
+      profile_.gemm[i].deep_gemm = gpu_.architecture.starts_with("Hopper") && format == "fp8_block";
       if (format != "bf16" && profile_.gemm.front().format == "bf16") {
         // Launch and drain of the kernel itself are those of 16 bit, fitted before; what else is fixed with
         // narrow activations is the quantise pass.
@@ -276,7 +278,7 @@ class Fitter {
       const auto select = [i](KernelProfile& p) -> GemmConstants& { return p.gemm[i]; };
       family(group.second, select);
       corrected_later("gemm " + format, group.second, select,
-                      {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures});
+                      {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures, profile_.gemm[i].deep_gemm});
     }
   }
 
@@ -470,8 +472,10 @@ class Fitter {
         const std::size_t sequence = samples.size() * partners + partner;
         const MeasuredKernel& other = *train[sequence * kMixing % train.size()];
         for (const Grown& pair : more_work(resized(*row, other), sequence)) {
-          order.push_back({features_of(pair.less), features_of(pair.more),
-                           std::log(price(physics, pair.more).time / price(physics, pair.less).time)});
+          const double rise = std::log(price(physics, pair.more).time / price(physics, pair.less).time);
+          if (rise >= 0.0 || !plan.falls) {
+            order.push_back({features_of(pair.less), features_of(pair.more), rise});
+          }
         }
       }
     }

@@ -20,7 +20,7 @@ constexpr FittedField<GemmConstants> kGemm[] = {
     {&GemmConstants::sm_ramp, 1.0, 8.0, true},
     {&GemmConstants::l2_bytes_per_clock, 10.0, 128.0, true},
     {&GemmConstants::mma_efficiency, 0.3, 1.0},
-    {&GemmConstants::operand_cost, 0.0, 2.0},
+    {&GemmConstants::operand_cost, 0.0, 4.0},
     {&GemmConstants::step, 0.005, 0.6, true},
     {&GemmConstants::wave_overhead, 0.05, 10.0, true},
     {&GemmConstants::wave_smoothing, 0.0, 1.0},
@@ -29,6 +29,7 @@ constexpr FittedField<GemmConstants> kGemm[] = {
     {&GemmConstants::droop, 0.0, 0.8},
     {&GemmConstants::droop_log10_flops, 10.5, 13.5},
     {&GemmConstants::droop_slope, 0.7, 8.0, true},
+    {&GemmConstants::edge_cost, 0.0, 12.0},
     {&GemmConstants::quantise, 0.1, 25.0, true},
     {&GemmConstants::quantise_share, 0.05, 1.5, true},
 };

@@ -49,6 +49,29 @@ constexpr double kStepDepth = 64.0;
 // A split walks no less of k than this.
 constexpr double kShortestSplit = 256.0;
 
+// DeepGEMM takes over from a kernel with A and B swapped at this many rows.
+constexpr std::int64_t kDeepGemmRows = 32;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The tile that DeepGEMM (as TensorRT-LLM 1.x carries it) gives a block-scaled GEMM on Hopper, best or not:
+// 64 or 128 rows; of 16, 24 .. 128 columns those with the fewest waves, then with the fullest last wave, then
+// the fewest.
+Tile deep_gemm_tile(std::int64_t m, std::int64_t n, std::int64_t sms) {
+  const std::int64_t rows = m <= 64 ? 64 : 128;
+  std::int64_t least_waves = 0, fullest = 0, best = 0;
+  for (std::int64_t columns = 16; columns <= 128; columns += 8) {
+    const std::int64_t tiles = ceil_div(m, rows) * ceil_div(n, columns);
+    const std::int64_t waves = ceil_div(tiles, sms), last = tiles - (waves - 1) * sms;
+    if (best == 0 || waves < least_waves || (waves == least_waves && last > fullest)) {
+      least_waves = waves;
+      fullest = last;
+      best = columns;
+    }
+  }
+  return {static_cast<double>(rows), static_cast<double>(best)};
+}
+
 struct Candidate {
   double compute = 0.0, hbm = 0.0, l2 = 0.0, reduction = 0.0, time = 1e300;
   double waves = 0.0, splits = 1.0;
@@ -100,15 +123,21 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const double l2_rate = 1.0 / (c.l2_bytes_per_clock * clock * sms);
   const double shortest_step = c.step * 1e-6, wave_overhead = c.wave_overhead * 1e-6;
 
+  const bool chosen = c.deep_gemm && op.m >= kDeepGemmRows;
+  const Tile given = chosen ? deep_gemm_tile(op.m, op.n, gpu_.sm_count) : Tile{};
+  const std::span<const Tile> candidates =
+      chosen ? std::span(&given, 1) : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : 1));
   Candidate best;
-  for (const Tile& tile : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : 1))) {
+  for (const Tile& tile : candidates) {
     const double tiles = std::ceil(m / tile.m) * std::ceil(n / tile.n);
     const double operands =
         c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock);
     const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / mma_rate + operands, shortest_step);
-    const double l2 = tiles * (tile.m * a_bytes + tile.n * b_bytes) * k * l2_rate;
+    const double beyond = (std::ceil(m / tile.m) * tile.m - m) * std::ceil(n / tile.n);
+    const double l2 =
+        (tiles * (tile.m * a_bytes + tile.n * b_bytes) + c.edge_cost * beyond * a_bytes) * k * l2_rate;
     for (const double wanted : kSplits) {
-      if (wanted > 1.0 && tiles >= sms) {
+      if (wanted > 1.0 && (chosen || tiles >= sms)) {
         break;
       }
       const double splits = std::min(wanted, most_splits);  // not whole at the limit, so that T has no step

@@ -70,9 +70,11 @@ struct GemmConstants {
   double droop = 0.185;         // loss of clock under long full load
   double droop_log10_flops = 12.4;  // where half of it is reached
   double droop_slope = 2.5;         // per decade of FLOP
-  bool pair_tiles = false;          // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
-  double quantise = 0.0;            // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
-  double quantise_share = 0.5;      // share of bandwidth of that pass
+  double edge_cost = 0.0;   // of a byte of a row beyond the last, fetched for nothing, against L2's others
+  bool deep_gemm = false;   // tiles as DeepGEMM chooses them (block-scaled fp8 on Hopper)
+  bool pair_tiles = false;  // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
+  double quantise = 0.0;    // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
+  double quantise_share = 0.5;  // share of bandwidth of that pass
   FamilyError error;
   Correction correction;
 };
@@ -99,6 +101,9 @@ void describe(V& v, GemmConstants& s) {
   v.field("droop", s.droop, "clock lost under long full load", json::not_negative());
   v.field("droop_log10_flops", s.droop_log10_flops, "where half of the droop is reached");
   v.field("droop_slope", s.droop_slope, "steepness of the droop per decade of FLOP", json::positive());
+  v.field("edge_cost", s.edge_cost, "of a byte of a row beyond the last one, against others that L2 delivers",
+          json::not_negative());
+  v.field("deep_gemm", s.deep_gemm, "tiles as DeepGEMM chooses them");
   v.field("pair_tiles", s.pair_tiles, "tiles of 256 x 256, computed by a pair of SMs");
   v.field("quantise", s.quantise, "fixed part of the quantise pass over A (us)", json::not_negative());
   v.field("quantise_share", s.quantise_share, "share of bandwidth of the quantise pass", json::positive());
