@@ -29,10 +29,9 @@ namespace gpuplan::kernels {
 namespace {
 
 struct Tile {
-  double m, n;
+  double m = 0.0, n = 0.0, sms = 1.0;  // sms: that share it, each computing as many of its rows
 };
-// The last one is a pair of SMs' (Blackwell).
-constexpr std::array<Tile, 11> kTiles = {{{16, 64},
+constexpr std::array<Tile, 14> kTiles = {{{16, 64},
                                           {16, 128},
                                           {32, 64},
                                           {32, 128},
@@ -42,7 +41,11 @@ constexpr std::array<Tile, 11> kTiles = {{{16, 64},
                                           {128, 128},
                                           {128, 256},
                                           {256, 128},
-                                          {256, 256}}};
+                                          {256, 64, 2},
+                                          {256, 128, 2},
+                                          {256, 192, 2},
+                                          {256, 256, 2}}};
+constexpr std::size_t kPairTiles = 4;  // the last, Blackwell's
 constexpr std::array<double, 6> kSplits = {1, 2, 3, 4, 8, 16};
 constexpr double kStepDepth = 64.0;
 
@@ -126,22 +129,22 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const bool chosen = c.deep_gemm && op.m >= kDeepGemmRows;
   const Tile given = chosen ? deep_gemm_tile(op.m, op.n, gpu_.sm_count) : Tile{};
   const std::span<const Tile> candidates =
-      chosen ? std::span(&given, 1) : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : 1));
+      chosen ? std::span(&given, 1) : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : kPairTiles));
   Candidate best;
   for (const Tile& tile : candidates) {
     const double tiles = std::ceil(m / tile.m) * std::ceil(n / tile.n);
     const double operands =
-        c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock);
-    const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / mma_rate + operands, shortest_step);
+        c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock * tile.sms);
+    const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / (mma_rate * tile.sms) + operands, shortest_step);
     const double beyond = (std::ceil(m / tile.m) * tile.m - m) * std::ceil(n / tile.n);
     const double l2 =
         (tiles * (tile.m * a_bytes + tile.n * b_bytes) + c.edge_cost * beyond * a_bytes) * k * l2_rate;
     for (const double wanted : kSplits) {
-      if (wanted > 1.0 && (chosen || tiles >= sms)) {
+      if (wanted > 1.0 && (chosen || tiles * tile.sms >= sms)) {
         break;
       }
       const double splits = std::min(wanted, most_splits);  // not whole at the limit, so that T has no step
-      const double blocks = tiles * splits;
+      const double blocks = tiles * tile.sms * splits;
       const double even = std::max(1.0, blocks / sms);
       const double waves = even + (1.0 - c.wave_smoothing) * (std::ceil(even) - even);
       const double steps = std::ceil(k / (splits * kStepDepth) - 1e-9);
