@@ -316,6 +316,7 @@ struct KernelProfile {
   std::vector<PrefillConstants> prefill = {PrefillConstants{}};
   std::vector<DecodeConstants> decode = {DecodeConstants{}};
   int widest_group = 32;  // query heads a KV head that the grouped decode kernel takes
+  bool xqa = false;       // decode kernels are chosen and split as by TensorRT-LLM before Blackwell
   std::vector<AllReduceConstants> all_reduce = {AllReduceConstants{}};
   PassConstants passes;
   std::vector<ExpertConstants> experts = {ExpertConstants{}};
@@ -334,6 +335,7 @@ void describe(V& v, KernelProfile& s) {
   v.field("decode", s.decode, "decode attention by format and kind of heads");
   v.field("widest_group", s.widest_group, "query heads a KV head that the grouped decode kernel takes",
           json::at_least(1));
+  v.field("xqa", s.xqa, "decode kernels chosen and split as by TensorRT-LLM before Blackwell");
   v.field("all_reduce", s.all_reduce, "all-reduce by library and ranks");
   v.field("passes", s.passes, "memory-bound passes");
   v.field("experts", s.experts, "grouped expert GEMMs by format");
@@ -341,5 +343,8 @@ void describe(V& v, KernelProfile& s) {
   v.field("launch_source", s.launch_source, "where the two launch times come from");
   v.field("launch_graph", s.launch_graph, "between kernels of a CUDA graph (us)", json::not_negative());
 }
+
+// Whether decode attention runs in the kernel that shares K and V among the query heads of a group.
+bool decodes_grouped(const KernelProfile& profile, int sm_count, const AttentionDecode& op);
 
 }  // namespace gpuplan::kernels
