@@ -240,9 +240,8 @@ MeasuredKernel resized(const MeasuredKernel& shape, const MeasuredKernel& size) 
 struct CorrectionPlan {
   ResidualPlan curves, error;
   std::span<const std::string_view> names;
-  std::function<bool(const MeasuredKernel&)> own =
-      {};              // whether its constants price an operation; empty: all
-  bool falls = false;  // with more work, for good reason, where physics does: curves need not make up for it
+  // Whether the family's constants price an operation; empty: all that its rows resemble.
+  std::function<bool(const MeasuredKernel&)> own = {};
 };
 
 // Fits one GPU's profile family by family.
@@ -279,9 +278,8 @@ class Fitter {
       }
       const auto select = [i](KernelProfile& p) -> GemmConstants& { return p.gemm[i]; };
       family(group.second, select);
-      corrected_later(
-          "gemm " + format, group.second, select,
-          {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures, {}, profile_.gemm[i].deep_gemm});
+      corrected_later("gemm " + format, group.second, select,
+                      {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures});
     }
   }
 
@@ -472,7 +470,7 @@ class Fitter {
             continue;
           }
           const double rise = std::log(price(physics, pair.more).time / price(physics, pair.less).time);
-          if (rise >= 0.0 || !plan.falls) {
+          if (rise >= 0.0) {  // where physics itself falls, measurements do: curves need not make up for it
             order.push_back({features_of(pair.less), features_of(pair.more), rise});
           }
         }

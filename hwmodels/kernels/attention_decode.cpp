@@ -1,8 +1,10 @@
 // Decode attention: one query per sequence reads its whole KV cache. Bytes over bandwidth, and what it costs
 // to start and to split.
 //
-//   groups = sequences x KV heads;  splits = tokens / 128, until there are `target_waves` waves of CTAs; none
-//            where the groups alone are more than `split_below` waves
+//   groups = sequences x KV heads;  splits = tokens / 128 (XQA: beyond 8 the root of eight times as many),
+//   until
+//            there are `target_waves` waves of CTAs; none where the groups alone are more than `split_below`
+//            waves
 //   A = waves (t_wave [+ t_split]), t_wave longer for groups of more than 8 query heads
 //   B = bytes / (BW e min(1, ramp CTAs / SMs))
 //   T = t0 + max(A, B, L2, compute) + leak min(A, B) + [split] reduction
@@ -11,8 +13,12 @@
 // too. Bytes: context x KV heads x (key + value size); MLA reads one latent vector a token. The A100 table
 // shows up to 1.6 times the HBM bandwidth for grouped heads: its collector keeps K and V in the same blocks,
 // so half of the reads hit L2 (`repeat_share`). That part is applied only to operations marked as such
-// measurements (warm_l2). Known to fail: the library's split heuristic (staircases of up to 30 % at small
-// batch).
+// measurements (warm_l2).
+//
+// Which kernel runs is the library's choice, not the best: TensorRT-LLM before Blackwell gives groups with a
+// 16-bit cache to XQA only where there are blocks of tokens enough, and else runs each query head by itself,
+// up to twice as long; so a longer context or a larger batch can be faster, as measured. Known to fail: the
+// block sizes of that other kernel (staircases of up to 30 % at small batch).
 #include <fmt/format.h>
 
 #include <algorithm>

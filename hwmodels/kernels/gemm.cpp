@@ -7,15 +7,19 @@
 //             and its ceiling (wave quantisation)
 //   t_step  = max(2 bm bn 64 / (P_SM e) + c 64 (bm + bn) bytes / (128 B/clk), shortest step)
 //   HBM     = s + ramp s / (s + ramp), s = (A + B + D bytes) / (BW e min(1, sm_ramp busy SMs / SMs))
-//   L2      = tiles (bm A + bn B) k bytes / (SMs x B/clk x clock)
+//   L2      = (tiles (bm A + bn B) + c_edge A rows of tiles beyond m) k bytes / (SMs x B/clk x clock)
 //
 // Small m (decode) is the HBM term: streaming the weights. The droop is the clock that a GPU loses under long
 // full load; where it has less power for its peak than the GPU of the profile, it loses more (Power). q(A) is
 // the pass that quantises activations to fp8, int8 or fp4; t0 of such a GEMM is that of 16 bit. A candidate
 // grows with m, n and k but where one more row of tiles lets more SMs stream (a few per cent at small m and
 // n), hence so does their minimum. Constants are fitted per GPU and format (calibrate/fit); the held-out
-// errors stand in the profile. Known to fail: shapes whose library heuristic picks another kernel than the
-// best (up to 2x, mostly m of 64 to 256), and sizes that are not multiples of 8.
+// errors stand in the profile.
+//
+// Block-scaled fp8 on Hopper is DeepGEMM's, which takes the tile with the fewest waves, not the fastest, and
+// pays for rows beyond m several times what real rows cost (fetched out of bounds; fitted, 3 to 5 times):
+// there 129 rows can take longer than 256, as measured. Known to fail: shapes whose library heuristic picks
+// another kernel than the best (up to 2x, mostly m of 64 to 256), and sizes that are not multiples of 8.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -129,13 +133,15 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const bool chosen = c.deep_gemm && op.m >= kDeepGemmRows;
   const Tile given = chosen ? deep_gemm_tile(op.m, op.n, gpu_.sm_count) : Tile{};
   const std::span<const Tile> candidates =
-      chosen ? std::span(&given, 1) : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : kPairTiles));
+      chosen ? std::span(&given, 1)
+             : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : kPairTiles));
   Candidate best;
   for (const Tile& tile : candidates) {
     const double tiles = std::ceil(m / tile.m) * std::ceil(n / tile.n);
     const double operands =
         c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock * tile.sms);
-    const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / (mma_rate * tile.sms) + operands, shortest_step);
+    const double step =
+        std::max(2.0 * tile.m * tile.n * kStepDepth / (mma_rate * tile.sms) + operands, shortest_step);
     const double beyond = (std::ceil(m / tile.m) * tile.m - m) * std::ceil(n / tile.n);
     const double l2 =
         (tiles * (tile.m * a_bytes + tile.n * b_bytes) + c.edge_cost * beyond * a_bytes) * k * l2_rate;
