@@ -1,10 +1,9 @@
 // Decode attention: one query per sequence reads its whole KV cache. Bytes over bandwidth, and what it costs
 // to start and to split.
 //
-//   groups = sequences x KV heads;  splits = tokens / 128 (XQA: beyond 8 the root of eight times as many),
-//   until
-//            there are `target_waves` waves of CTAs; none where the groups alone are more than `split_below`
-//            waves
+//   groups = sequences x KV heads
+//   splits = tokens / 128 (XQA: beyond 8 the root of eight times as many), until there are `target_waves`
+//            waves of CTAs; none where the groups alone are more than `split_below` waves
 //   A = waves (t_wave [+ t_split]), t_wave longer for groups of more than 8 query heads
 //   B = bytes / (BW e min(1, ramp CTAs / SMs))
 //   T = t0 + max(A, B, L2, compute) + leak min(A, B) + [split] reduction
@@ -47,9 +46,7 @@ struct Walk {
   double rate = 0.0;  // of HBM (B/s)
   double walk = 0.0, hbm = 0.0, l2 = 0.0, compute = 0.0, fixed = 0.0, time = 0.0;
 };
-}  // namespace
 
-namespace {
 // The rules for a 16-bit cache; kernels for fp8 show none of them.
 bool by_xqa(const KernelProfile& profile, const AttentionDecode& op) {
   return profile.xqa && bytes_per_element(op.kv) >= 2.0;
@@ -68,7 +65,7 @@ bool decodes_grouped(const KernelProfile& profile, int sm_count, const Attention
   return !by_xqa(profile, op) || blocks >= kLeastBlocks * sm_count;
 }
 
-Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
+Price KernelModel::price(const AttentionDecode& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.compute);
   const bool latent = op.latent_dim > 0;
   const double group = static_cast<double>(op.heads) / std::max(1, op.kv_heads);
@@ -148,6 +145,9 @@ Price KernelModel::price(const AttentionDecode& op, Explanation* why) const {
                                                                         : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : w.bytes / bandwidth / time;
+  if (choice != nullptr) {
+    *choice = {1.0, c.split_tokens, w.groups * w.splits};
+  }
   if (why != nullptr) {
     why->add(fmt::format("{} sequences x {:.0f} tokens x {:.0f} elements x {:.2g} B = {:.4g} B of KV cache",
                          op.batch, context, per_token, bytes_per_element(op.kv), w.kv_bytes));

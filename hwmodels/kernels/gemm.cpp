@@ -106,7 +106,7 @@ bool quantises(Precision activations) {
 
 }  // namespace
 
-Price KernelModel::price(const Gemm& op, Explanation* why) const {
+Price KernelModel::price(const Gemm& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.activations);
   const GemmConstants& c = gemm_constants(unit, op.weights);
   const double m = static_cast<double>(op.m), n = static_cast<double>(op.n), k = static_cast<double>(op.k);
@@ -197,6 +197,10 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
                                                    : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
+  if (choice != nullptr) {
+    const double tiles = std::ceil(m / best.tile.m) * std::ceil(n / best.tile.n);
+    *choice = {best.tile.m, best.tile.n, tiles * best.splits};
+  }
   if (why != nullptr) {
     why->add(fmt::format("GEMM m={} n={} k={}, activations {}, weights {}: 2 m n k = {:.4g} FLOP, {:.4g} B",
                          op.m, op.n, op.k, json::name_of(op.activations), json::name_of(op.weights), flops,

@@ -40,7 +40,8 @@ Price KernelModel::price(const Int4Gemm& op, Explanation* why) const {
   price.fixed = Seconds(fixed);
   price.flops = wide.flops;
   price.hbm_bytes = Bytes(bytes);
-  set_limiter(price, FlopsPerSecond(peak), gpu_.memory_bandwidth);
+  set_limiter(price, FlopsPerSecond(peak * (op.sparse ? std::max(1.0, gpu_.sparse_factor) : 1.0)),
+              gpu_.memory_bandwidth);
   stand_on(price, c, gpu_, op.m > 256);
   if (why != nullptr) {
     why->add(fmt::format(

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace gpuplan::kernels {
@@ -26,22 +27,15 @@ Provenance standing_of(const KernelModel& model, Issue issue) {
   return profile.gpu == model.gpu().name ? Provenance::measured : Provenance::physics;
 }
 
-// The weaker of two: a sum is known no better than its least known part.
-Provenance weaker(Provenance a, Provenance b) {
-  const auto doubt = [](Provenance p) {
-    switch (p) {
-      case Provenance::measured:
-        return 0;
-      case Provenance::physics:
-        return 1;
-      case Provenance::datasheet:
-        return 2;
-      case Provenance::assumed:
-        return 3;
+// Where a sum stands: as its least known part does that is a tenth of it or more.
+Provenance least_known(const std::array<Seconds, 4>& time) {
+  const Seconds whole = time[0] + time[1] + time[2] + time[3];
+  for (const Provenance doubtful : {Provenance::assumed, Provenance::datasheet, Provenance::physics}) {
+    if (time[static_cast<std::size_t>(doubtful)] * 10.0 >= whole && whole.si() > 0.0) {
+      return doubtful;
     }
-    return 3;
-  };
-  return doubt(a) < doubt(b) ? b : a;
+  }
+  return Provenance::measured;
 }
 
 }  // namespace
@@ -56,7 +50,8 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
                                                       : Seconds(c.framework_issue * 1e-6);
   const Seconds start = issue == Issue::graph ? Seconds(c.graph_launch * 1e-6) : Seconds(0.0);
   Price total;
-  total.provenance = standing_of(model, issue);
+  std::array<Seconds, 4> known{};  // time by provenance
+  std::array<Seconds, kLimiters> limited{};
   Seconds issued = start, end = start, busy, error, spread;
   for (const Price& kernel : kernels) {
     issued += per_kernel;
@@ -69,25 +64,24 @@ Price price_sequence(const KernelModel& model, std::span<const Price> kernels, I
     total.flops += kernel.flops;
     total.hbm_bytes += kernel.hbm_bytes;
     total.link_bytes += kernel.link_bytes;
-    total.provenance = weaker(total.provenance, kernel.provenance);
+    known[static_cast<std::size_t>(kernel.provenance)] += kernel.time;
+    limited[static_cast<std::size_t>(kernel.limiter)] += kernel.time;
     total.outside_measured_range = total.outside_measured_range || kernel.outside_measured_range;
     error += kernel.time * kernel.relative_error;
     spread += kernel.time * kernel.spread80;
   }
   total.time = end;
   total.fixed = end - busy;
+  known[static_cast<std::size_t>(standing_of(model, issue))] += total.fixed;
   if (end.si() > 0.0) {
     const double launch_error = issue == Issue::stream ? 0.1 : 0.5;  // of the exposed part: assumed
     total.relative_error = (error + total.fixed * launch_error) / end;
     total.spread80 = (spread + total.fixed * (2.0 * launch_error)) / end;
   }
-  const Seconds longest = max(max(total.compute, total.hbm), max(total.l2, total.link));
-  total.limiter = total.fixed * 2.0 > end    ? Limiter::launch
-                  : busy > longest * 2.0     ? Limiter::latency
-                  : longest == total.compute ? Limiter::compute
-                  : longest == total.hbm     ? Limiter::hbm_bandwidth
-                  : longest == total.l2      ? Limiter::l2_bandwidth
-                                             : Limiter::link_bandwidth;
+  // What limits most of the kernels' time, unless launching them takes longer.
+  const auto most = std::max_element(limited.begin(), limited.end());
+  total.limiter = total.fixed * 2.0 > end ? Limiter::launch : static_cast<Limiter>(most - limited.begin());
+  total.provenance = least_known(known);
   if (end.si() > 0.0) {
     const FlopsPerSecond peak = model.gpu().peak(Precision::bf16).value_or(model.gpu().vector_fp32_peak);
     total.fraction_of_peak = total.limiter == Limiter::compute && peak.si() > 0.0

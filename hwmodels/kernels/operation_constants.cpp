@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 
@@ -21,7 +22,8 @@ void describe(V& v, Entries<Constants>& s) {
 }
 
 template <class Constants>
-std::vector<Constants> read_entries(const std::string& data_dir, const char* family) {
+std::vector<Constants> read_entries(const std::string& data_dir, const char* family, const Gpu& gpu,
+                                    LeaveOut leave_out) {
   const std::string path = data_dir + "/calibrate/profiles/operations/" + family + ".json";
   std::error_code error;
   Entries<Constants> file;
@@ -32,20 +34,26 @@ std::vector<Constants> read_entries(const std::string& data_dir, const char* fam
       throw InputError(std::move(problems));
     }
   }
+  std::erase_if(file.entries,
+                [&](const Constants& c) { return left_out(leave_out, c.gpu, c.architecture, gpu); });
   return std::move(file.entries);
 }
 
-std::vector<SparseConstants> nearest_formats(const std::vector<SparseConstants>& all, const Gpu& gpu) {
-  std::vector<SparseConstants> chosen;
-  for (const char* format : {"bf16", "fp8", "int8"}) {
-    std::vector<SparseConstants> candidates;
+// The nearest entry for each of `keys`, which `key_of` reads off an entry; defaults where there is none at
+// all.
+template <class Constants, class Keys, class KeyOf>
+std::vector<Constants> nearest_of_each(const std::vector<Constants>& all, const Gpu& gpu, const Keys& keys,
+                                       KeyOf key_of) {
+  std::vector<Constants> chosen;
+  for (const auto& key : keys) {
+    std::vector<Constants> candidates;
     std::copy_if(all.begin(), all.end(), std::back_inserter(candidates),
-                 [&](const SparseConstants& c) { return c.format == format; });
+                 [&](const Constants& c) { return key_of(c) == key; });
     if (!candidates.empty()) {
       chosen.push_back(nearest_entry(candidates, gpu));
     }
   }
-  return chosen.empty() ? std::vector<SparseConstants>{SparseConstants{}} : chosen;
+  return chosen.empty() ? std::vector<Constants>{Constants{}} : chosen;
 }
 
 // How much wider errors are with another GPU's constants, from pricing each GPU's measurements with those of
@@ -56,17 +64,29 @@ constexpr Borrowed kOtherArchitecture = {3.0, 0.15};
 
 }  // namespace
 
-OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string& data_dir) {
+OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string& data_dir,
+                                               LeaveOut leave_out) {
+  const auto entries = [&]<class Constants>(Constants /*tag*/, const char* family) {
+    return read_entries<Constants>(data_dir, family, gpu, leave_out);
+  };
+  const auto nearest = [&]<class Constants>(Constants& out, const char* family) {
+    out = nearest_entry(entries(Constants{}, family), gpu);
+  };
+  using Version = FlashAttention::Version;
   OperationConstants c;
-  c.standard_attention =
-      nearest_entry(read_entries<StandardAttentionConstants>(data_dir, "standard_attention"), gpu);
-  c.sparse = nearest_formats(read_entries<SparseConstants>(data_dir, "sparse_gemm"), gpu);
-  c.int4 = nearest_entry(read_entries<Int4Constants>(data_dir, "int4_gemm"), gpu);
-  c.convolution = nearest_entry(read_entries<ConvolutionConstants>(data_dir, "convolution"), gpu);
-  c.copy = nearest_entry(read_entries<CopyConstants>(data_dir, "copy"), gpu);
-  c.row_pass = nearest_entry(read_entries<RowPassConstants>(data_dir, "row_pass"), gpu);
-  c.launch = nearest_entry(read_entries<LaunchConstants>(data_dir, "launch"), gpu);
-  c.memory = nearest_entry(read_entries<MemoryConstants>(data_dir, "memory"), gpu);
+  nearest(c.standard_attention, "standard_attention");
+  c.flash_attention = nearest_of_each(entries(FlashAttentionConstants{}, "flash_attention"), gpu,
+                                      std::array{Version::fa2, Version::fa3},
+                                      [](const FlashAttentionConstants& one) { return one.version; });
+  c.sparse = nearest_of_each(entries(SparseConstants{}, "sparse_gemm"), gpu,
+                             std::array<std::string_view, 3>{"bf16", "fp8", "int8"},
+                             [](const SparseConstants& one) { return std::string_view(one.format); });
+  nearest(c.int4, "int4_gemm");
+  nearest(c.convolution, "convolution");
+  nearest(c.copy, "copy");
+  nearest(c.row_pass, "row_pass");
+  nearest(c.launch, "launch");
+  nearest(c.memory, "memory");
   return c;
 }
 
@@ -97,8 +117,10 @@ void set_limiter(Price& price, FlopsPerSecond peak, BytesPerSecond bandwidth) {
                   : price.hbm == longest     ? Limiter::hbm_bandwidth
                   : price.l2 == longest      ? Limiter::l2_bandwidth
                                              : Limiter::link_bandwidth;
-  const bool computes = price.limiter == Limiter::compute;
-  price.fraction_of_peak = (computes ? price.flops / peak : price.hbm_bytes / bandwidth) / price.time;
+  const Seconds at_peak = price.limiter == Limiter::compute        ? price.flops / peak
+                          : price.limiter == Limiter::l2_bandwidth ? price.l2
+                                                                   : price.hbm_bytes / bandwidth;
+  price.fraction_of_peak = at_peak / price.time;
 }
 
 void explain_evidence(const Price& price, const Evidence& evidence, Explanation& why) {

@@ -13,8 +13,10 @@
 
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/json/describe.h"
+#include "hwmodels/kernels/operations.h"
 #include "hwmodels/kernels/price.h"
 #include "hwmodels/kernels/profile.h"
+#include "hwmodels/kernels/standing.h"
 
 namespace gpuplan::kernels {
 
@@ -54,6 +56,30 @@ void describe(V& v, StandardAttentionConstants& s) {
   v.field("layout_share", s.layout_share, "share of bandwidth: layout copies", json::positive());
   v.field("matrix_share", s.matrix_share, "share of peak in the batched GEMMs", json::positive());
   v.field("backward_share", s.backward_share, "of score_share: backward of the soft-max", json::positive());
+}
+
+// FlashAttention (flash_attention.cpp), for one version of the library.
+struct FlashAttentionConstants : Evidence {
+  FlashAttention::Version version = FlashAttention::Version::fa2;
+  double matrix_share = 0.6;    // of the matrix peak while multiplying
+  double wide_share = 0.85;     // of that with heads beyond 128
+  double softmax_cost = 0.8;    // time of an exponential over that of the special function units (16 a clock)
+  double tile = 3.0;            // us on an SM for each tile of 128 queries x 128, beyond its blocks of keys
+  double mask = 0.5;            // us on an SM more, where a mask cuts its blocks
+  double backward_share = 0.8;  // rate of the backward pass, of the forward's
+};
+template <class V>
+void describe(V& v, FlashAttentionConstants& s) {
+  describe_evidence(v, s);
+  v.field("version", s.version, "of the library", json::required);
+  v.field("matrix_share", s.matrix_share, "share of the matrix peak while multiplying", json::positive());
+  v.field("wide_share", s.wide_share, "of that with heads beyond 128", json::positive());
+  v.field("softmax_cost", s.softmax_cost, "time of an exponential over the special function units'",
+          json::not_negative());
+  v.field("tile", s.tile, "a tile of 128 queries x 128 (us on an SM)", json::not_negative());
+  v.field("mask", s.mask, "a tile with a mask, more (us on an SM)", json::not_negative());
+  v.field("backward_share", s.backward_share, "rate of the backward pass, of the forward's",
+          json::positive());
 }
 
 // 2:4 sparse GEMM (sparse_gemm.cpp) against the dense one of the same shape, for one format.
@@ -210,6 +236,8 @@ Constants nearest_entry(const std::vector<Constants>& entries, const Gpu& gpu) {
 // The constants of every family for one GPU.
 struct OperationConstants {
   StandardAttentionConstants standard_attention;
+  std::vector<FlashAttentionConstants> flash_attention = {FlashAttentionConstants{}};  // nearest of each
+                                                                                       // version; never empty
   std::vector<SparseConstants> sparse = {SparseConstants{}};  // the nearest of each format; never empty
   Int4Constants int4;
   ConvolutionConstants convolution;
@@ -219,7 +247,8 @@ struct OperationConstants {
   MemoryConstants memory;
 
   // Reads data_dir's calibrate/profiles/operations; a missing file leaves the defaults. Throws InputError.
-  static OperationConstants for_gpu(const Gpu& gpu, const std::string& data_dir);
+  static OperationConstants for_gpu(const Gpu& gpu, const std::string& data_dir,
+                                    LeaveOut leave_out = LeaveOut::nothing);
 };
 
 // Longest limit, and what it does not hide of the others: longest + leak x (squares of the others) / longest.

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "hwmodels/catalogue/precision.h"
 #include "hwmodels/units/units.h"
@@ -92,6 +94,17 @@ struct StandardAttention {
   bool backward = false;  // forward and backward
 };
 
+// FlashAttention as the library runs it alone: no rotary embedding, no cache write. One layer, one device.
+struct FlashAttention {
+  enum class Version { native, fa2, fa3 };           // native: fa3 on Hopper, fa2 elsewhere
+  std::int64_t batch = 1, queries = 1, context = 1;  // with a mask the queries are the last of the context
+  int heads = 1, kv_heads = 1, head_dim = 128;
+  Precision precision = Precision::bf16;  // of 16 bits
+  bool causal = true;
+  bool backward = false;  // forward and backward
+  Version version = Version::native;
+};
+
 // A 2-D convolution; kernel, stride, padding and dilation alike in both directions. groups == in_channels:
 // depthwise.
 struct Convolution {
@@ -144,6 +157,17 @@ struct Int4Gemm {
   bool sparse = false;
 };
 
+// D[m,n] = A[m,k] B[k,n] as a block computes it by hand: tiles of tile_m x tile_n, k walked tile_k at a time
+// through `stages` buffers in shared memory, sums in registers. Blocks are dealt out in strips of `strip`
+// rows of tiles (0: row by row over the whole matrix), which decides what L2 can give twice.
+struct TiledGemm {
+  std::int64_t m = 1, n = 1, k = 1;
+  int tile_m = 128, tile_n = 128, tile_k = 32;
+  int stages = 3, strip = 8;
+  int threads = 256;  // per block
+  Precision precision = Precision::bf16;
+};
+
 // A linear layer in int8 with a scale for each output channel and each token: quantise A, multiply, rescale.
 struct Int8Linear {
   std::int64_t m = 1, n = 1, k = 1;
@@ -151,5 +175,12 @@ struct Int8Linear {
   bool fused_rescale = true;  // in the epilogue; else a pass over the int32 accumulators
   bool requantise = false;    // the output leaves in int8, for the next such layer
 };
+
+// Names of the enumerations above, as scenarios write them (operations.cpp).
+std::span<const std::string_view> enum_names(Elementwise::Kind tag);
+std::span<const std::string_view> enum_names(FlashAttention::Version tag);
+std::span<const std::string_view> enum_names(Convolution::Layout tag);
+std::span<const std::string_view> enum_names(Copy::Path tag);
+std::span<const std::string_view> enum_names(RowPass::Step tag);
 
 }  // namespace gpuplan::kernels

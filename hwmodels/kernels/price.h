@@ -28,7 +28,8 @@ struct Price {
   Bytes link_bytes;  // sent per GPU
   Limiter limiter = Limiter::latency;
   double correction = 1.0;  // of `time`: what measurements of shapes nearby show over physics, 1 without any
-  double fraction_of_peak = 0.0;  // of the limiting resource's datasheet peak
+  // Of the limiting resource's datasheet peak; of L2, which has none, of the rate it reaches.
+  double fraction_of_peak = 0.0;
   Provenance provenance = Provenance::physics;
   double relative_error = 0.2;          // expected absolute relative error (median of validation)
   double spread80 = 0.4;                // 80 % of measurements lie within time / (1 + s) .. time (1 + s)
@@ -39,6 +40,12 @@ struct Price {
 struct Explanation {
   std::vector<std::string> lines;  // "T = t0 + max(compute, hbm, l2) = 2.8 + max(...) = 35.5 us"
   void add(std::string line) { lines.push_back(std::move(line)); }
+};
+
+// How a model cuts an operation into blocks of threads, filled only on request (launch_shape.h).
+struct TileChoice {
+  double rows = 0.0, columns = 0.0;  // of the output, or queries of a head
+  double blocks = 1.0;               // tiles times splits; splits need not be whole
 };
 
 }  // namespace gpuplan::kernels

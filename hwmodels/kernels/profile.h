@@ -13,6 +13,14 @@
 
 namespace gpuplan::kernels {
 
+// How constants of one GPU erred on another whose measurements were left out (transfer.h).
+struct TransferError {
+  double factor = 0.0;  // of the errors on the GPU measured; 0: these constants were not transferred
+  double median = 0.0;  // at least, absolute and relative
+  double q80 = 0.0;     // at least, of the 80 % interval
+  double fixed = 0.0;   // us that the interval is wider by, for fixed times nobody knows; half of it expected
+};
+
 // Errors of one model family on one GPU, on rows that the fit did not see: a random share of the rows, and
 // all rows of shapes of which it saw none ("unseen").
 struct FamilyError {
@@ -24,6 +32,7 @@ struct FamilyError {
   std::int64_t unseen_rows = 0;
   double far_median = 0.5;  // on the largest tenth of the work, with curves fitted to the rest
   double q80 = 0.6;  // the 80 % interval: within a factor 1 + q80 of the prediction (82.5 % of those `rows`)
+  TransferError transfer;  // set by transferred(), stored in no profile
 };
 template <class V>
 void describe(V& v, FamilyError& s) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "sim/scenario/resolve_parts.h"
 #include "sim/scenario/serving_spec.h"
 #include "sim/serving/engine_profile.h"
 #include "workloads/lowering/iteration.h"
@@ -12,14 +13,6 @@
 #include "workloads/models/model.h"
 
 namespace gpuplan::sim {
-
-// Catalogues and data root, loaded once.
-struct Library {
-  std::string data_dir;
-  Catalogue hardware;
-  ModelCatalogue models;
-  static Library load(const std::string& data_dir);
-};
 
 struct ServingScenario {
   ServingSpec spec;      // resolved: optional engine fields hold the values used

@@ -176,3 +176,13 @@ TEST_CASE("Other operations against their measured records") {
     CHECK(e.coverage80 >= 0.65);
   }
 }
+
+TEST_CASE("A record of a GEMM keeps its dimensions, to choose rows by") {
+  const ValidationRows rows = validated(
+      R"({"gpu": "RTX 4090", "kernel": "gemm", "shape": {"m": 64, "n": 2048, "k": 4096}, )"
+      R"("precision": "bf16", "library": "cuBLASLt best-alg dense", "metric": "latency", "value": 20, "unit": "us"})"
+      "\n");
+  REQUIRE(rows.rows.size() == 1);
+  const std::vector<std::pair<std::string_view, double>> expected = {{"m", 64}, {"n", 2048}, {"k", 4096}};
+  CHECK(rows.rows[0].shape == expected);
+}

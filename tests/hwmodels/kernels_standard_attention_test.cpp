@@ -61,7 +61,7 @@ TEST_CASE("FlashAttention moves Q, K, V and O; the gap grows with the length") {
   for (const std::int64_t tokens : {1024, 2048, 4096, 8192, 16384}) {
     const Price standard = model.price(at(tokens)), flash = model.price(flash_at(tokens));
     const double ratio = standard.time / flash.time;
-    CHECK(ratio > 0.98 * last);
+    CHECK(ratio > 0.95 * last);  // it levels off: both grow with the square in the end
     CHECK(standard.hbm_bytes / flash.hbm_bytes > 0.02 * static_cast<double>(tokens) / 16.0);
     last = ratio;
   }

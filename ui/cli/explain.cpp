@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
 #include "sim/serving/simulation.h"
@@ -27,6 +28,126 @@ po::options_description described() {
   return options;
 }
 
+struct Part {
+  std::string name;
+  json::Value value;
+  std::string title;
+  std::vector<std::string> lines;
+};
+
+void print_parts(const std::vector<Part>& parts, const char* key, const json::Value& provenance,
+                 bool as_json) {
+  std::string text;
+  json::Array values;
+  for (const Part& part : parts) {
+    text += (text.empty() ? "" : "\n") + styled(wrap(part.title, 80, 4), Style::heading) + "\n";
+    json::Array lines;
+    for (const std::string& line : part.lines) {
+      text += "  " + (columns(line) > 78 ? wrap(line, 78, 6) : line) + "\n";
+      lines.emplace_back(line);
+    }
+    json::Value one;
+    one[key] = part.name;
+    one["value"] = part.value;
+    one["derivation"] = json::Value(std::move(lines));
+    values.push_back(std::move(one));
+  }
+  if (as_json) {
+    json::Value out;
+    out["schema"] = 1;
+    out["explanations"] = json::Value(std::move(values));
+    out["provenance"] = provenance;
+    text = json::dump(out, 2) + "\n";
+  }
+  print(text);
+}
+
+int explain_serving(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::ServingScenario scenario =
+      sim::resolve_serving(file.document, file.name, file.base_dir, library);
+  if (const std::optional<sim::DoesNotFit> misfit = sim::check_fit(scenario, library)) {
+    print(misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+  sim::ServingOutcome outcome;
+  {
+    ProgressBar progress;
+    outcome = sim::simulate_serving(scenario, library.data_dir, nullptr,
+                                    [&](double fraction) { progress.show(fraction); });
+  }
+  const sim::Result result = sim::report_serving(scenario, outcome, library);
+  sim::StepCost cost = sim::make_step_cost(scenario, library.data_dir);
+  const std::vector<std::string> metrics = words.empty() ? sim::headline_metrics() : words;
+  std::vector<Part> parts;
+  for (const std::string& metric : metrics) {
+    if (words.empty() && result.find(metric) == nullptr) {
+      continue;  // a headline that this scenario has not, such as a cost without a price
+    }
+    sim::ExplanationText explanation = sim::explain_metric(scenario, outcome, result, cost, metric);
+    parts.push_back(
+        {metric, result.find(metric)->value, std::move(explanation.title), std::move(explanation.lines)});
+  }
+  print_parts(parts, "metric", result.provenance, as_json);
+  return kDone;
+}
+
+// Cases that `word` names: "int4", "int4[m=16]", "kernel.int4[m=16].time", or a part of such a name.
+bool names_case(const std::string& word, const sim::KernelCase& one) {
+  const std::string name = one.name();
+  return name.find(word) != std::string::npos || word.find("kernel." + name + ".") == 0 ||
+         (word.starts_with("kernel.") && word.find('[') == std::string::npos && one.at.empty());
+}
+
+int explain_kernels(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::KernelScenario scenario = sim::resolve_kernels(file.document, file.name, file.base_dir, library);
+  const sim::KernelPricer pricer(scenario, library);
+  const std::vector<sim::KernelRow> rows = sim::price_kernels(scenario, pricer);
+  const sim::KernelReport report = sim::report_kernels(scenario, rows, pricer, library);
+  std::vector<std::string> names;
+  for (const sim::KernelCase& one : scenario.cases) {
+    names.push_back(one.name());
+  }
+  for (const std::string& word : words) {
+    if (std::none_of(scenario.cases.begin(), scenario.cases.end(),
+                     [&](const sim::KernelCase& one) { return names_case(word, one); })) {
+      throw InputError(Problem{"kernel", "\"" + word.substr(0, 60) + "\"", "a case of this scenario",
+                               did_you_mean(word, names)});
+    }
+  }
+  constexpr std::size_t most = 6;  // without a choice
+  std::vector<Part> parts;
+  std::size_t left_out = 0;
+  for (const sim::KernelRow& row : rows) {
+    const sim::KernelCase& one = scenario.cases[row.index];
+    if (!words.empty() && std::none_of(words.begin(), words.end(),
+                                       [&](const std::string& word) { return names_case(word, one); })) {
+      continue;
+    }
+    if (words.empty() && parts.size() == most) {
+      ++left_out;
+      continue;
+    }
+    sim::KernelExplanation explanation = sim::explain_kernel(scenario, row, pricer);
+    parts.push_back({one.name(), json::Value(row.outcome.price.time.si()), std::move(explanation.title),
+                     std::move(explanation.lines)});
+  }
+  for (const std::string& finding : report.findings) {
+    parts.empty() || parts.back().name != "findings"
+        ? parts.push_back({"findings", json::Value(), "what the scenario shows", {finding}})
+        : parts.back().lines.push_back(finding);
+  }
+  if (left_out > 0) {
+    parts.push_back({"left out",
+                     json::Value(left_out),
+                     fmt::format("{} more cases: gpuplan explain {} CASE", left_out, file.name),
+                     {}});
+  }
+  print_parts(parts, "kernel", report.result.provenance, as_json);
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> explain_options() { return long_options(described()); }
@@ -48,53 +169,11 @@ int explain_command(const std::vector<std::string>& arguments) {
   if (scenario_word == words.end()) {
     scenario_word = words.begin();
   }
-  const sim::ScenarioFile file = serving_file(options, *scenario_word);
-  const sim::Library library = sim::Library::load(data_root());
-  const sim::ServingScenario scenario =
-      sim::resolve_serving(file.document, file.name, file.base_dir, library);
-  if (const std::optional<sim::DoesNotFit> misfit = sim::check_fit(scenario, library)) {
-    print(misfit_text(scenario, *misfit));
-    return kDoesNotFit;
-  }
-  sim::ServingOutcome outcome;
-  {
-    ProgressBar progress;
-    outcome = sim::simulate_serving(scenario, library.data_dir, nullptr,
-                                    [&](double fraction) { progress.show(fraction); });
-  }
-  const sim::Result result = sim::report_serving(scenario, outcome, library);
-  sim::StepCost cost = sim::make_step_cost(scenario, library.data_dir);
-
+  const sim::ScenarioFile file = scenario_file(options, *scenario_word);
   words.erase(scenario_word);
-  const std::vector<std::string> metrics = words.empty() ? sim::headline_metrics() : words;
-  json::Array parts;
-  std::string text;
-  for (const std::string& metric : metrics) {
-    if (words.empty() && result.find(metric) == nullptr) {
-      continue;  // a headline that this scenario has not, such as a cost without a price
-    }
-    const sim::ExplanationText explanation = sim::explain_metric(scenario, outcome, result, cost, metric);
-    text += (text.empty() ? "" : "\n") + styled(explanation.title, Style::heading) + "\n";
-    json::Array lines;
-    for (const std::string& line : explanation.lines) {
-      text += "  " + (columns(line) > 78 ? wrap(line, 78, 6) : line) + "\n";
-      lines.emplace_back(line);
-    }
-    json::Value part;
-    part["metric"] = metric;
-    part["value"] = result.find(metric)->value;
-    part["derivation"] = json::Value(std::move(lines));
-    parts.push_back(std::move(part));
-  }
-  if (options.count("json") > 0) {
-    json::Value out;
-    out["schema"] = 1;
-    out["explanations"] = json::Value(std::move(parts));
-    out["provenance"] = result.provenance;
-    text = json::dump(out, 2) + "\n";
-  }
-  print(text);
-  return kDone;
+  const bool as_json = options.count("json") > 0;
+  return file.kind == "kernel" ? explain_kernels(file, words, as_json)
+                               : explain_serving(file, words, as_json);
 }
 
 }  // namespace gpuplan::cli

@@ -13,16 +13,16 @@ void add_scenario_options(po::options_description& options) {
   add("seed", po::value<std::int64_t>(), "seed of the random streams (overrides the scenario's)");
 }
 
-sim::ScenarioFile serving_file(const po::variables_map& options, const std::string& path) {
+sim::ScenarioFile scenario_file(const po::variables_map& options, const std::string& path) {
   std::vector<std::string> overrides = texts_of(options, "set");
   if (options.count("seed") > 0) {
     overrides.push_back("seed=" + std::to_string(options["seed"].as<std::int64_t>()));
   }
   sim::ScenarioFile file = sim::load_scenario_file(path, overrides);
-  if (file.kind != "serving") {
+  if (file.kind != "serving" && file.kind != "kernel") {
     throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"",
-                             "a kind that this version simulates: serving",
-                             did_you_mean(file.kind, {"serving"})});
+                             "a kind that this version simulates: serving or kernel",
+                             did_you_mean(file.kind, {"serving", "kernel"})});
   }
   return file;
 }

@@ -9,7 +9,8 @@
 namespace gpuplan::cli {
 
 void add_scenario_options(boost::program_options::options_description& options);
-// The file with the options applied; InputError where its kind is not serving.
-sim::ScenarioFile serving_file(const boost::program_options::variables_map& options, const std::string& path);
+// The file with the options applied; InputError where its kind is none that this version simulates.
+sim::ScenarioFile scenario_file(const boost::program_options::variables_map& options,
+                                const std::string& path);
 
 }  // namespace gpuplan::cli

@@ -1,4 +1,5 @@
 // Vision transformers (ViT, DeiT, CLIP, DINOv2, SigLIP) and bottleneck ResNets.
+#include "workloads/models/resnet.h"
 #include "workloads/models/shape.h"
 
 namespace gpuplan::models {
@@ -32,20 +33,6 @@ void describe(V& v, Vit& s) {
   v.field("attention_pool", s.attention_pool, "SigLIP: pooling by one attention query and an MLP");
   v.field("position_of_class_token", s.position_of_class_token, "the class token has a position too");
   v.field("final_norm", s.final_norm, "a norm after the blocks");
-}
-
-struct Resnet {
-  std::vector<std::int64_t> blocks;  // by stage
-  std::int64_t image = 224, stem = 64, expansion = 4, classes = 1000;
-};
-
-template <class V>
-void describe(V& v, Resnet& s) {
-  v.field("blocks", s.blocks, "bottleneck blocks of each stage", kRepeats, json::required);
-  v.field("image", s.image, "pixels on a side", kChannels);
-  v.field("stem", s.stem, "channels of the first convolution", kChannels);
-  v.field("expansion", s.expansion, "output over inner width of a block", json::Range{1, 64});
-  v.field("classes", s.classes, "outputs of the classifier", kSome);
 }
 
 double square(std::int64_t side) { return static_cast<double>(side) * static_cast<double>(side); }
