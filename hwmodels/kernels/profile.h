@@ -79,9 +79,11 @@ struct GemmConstants {
   double droop = 0.185;         // loss of clock under long full load
   double droop_log10_flops = 12.4;  // where half of it is reached
   double droop_slope = 2.5;         // per decade of FLOP
-  bool pair_tiles = false;          // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
-  double quantise = 0.0;            // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
-  double quantise_share = 0.5;      // share of bandwidth of that pass
+  double edge_cost = 0.0;   // of a byte of a row beyond the last, fetched for nothing, against L2's others
+  bool deep_gemm = false;   // tiles as DeepGEMM chooses them (block-scaled fp8 on Hopper)
+  bool pair_tiles = false;  // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
+  double quantise = 0.0;    // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
+  double quantise_share = 0.5;  // share of bandwidth of that pass
   FamilyError error;
   Correction correction;
 };
@@ -108,6 +110,9 @@ void describe(V& v, GemmConstants& s) {
   v.field("droop", s.droop, "clock lost under long full load", json::not_negative());
   v.field("droop_log10_flops", s.droop_log10_flops, "where half of the droop is reached");
   v.field("droop_slope", s.droop_slope, "steepness of the droop per decade of FLOP", json::positive());
+  v.field("edge_cost", s.edge_cost, "of a byte of a row beyond the last one, against others that L2 delivers",
+          json::not_negative());
+  v.field("deep_gemm", s.deep_gemm, "tiles as DeepGEMM chooses them");
   v.field("pair_tiles", s.pair_tiles, "tiles of 256 x 256, computed by a pair of SMs");
   v.field("quantise", s.quantise, "fixed part of the quantise pass over A (us)", json::not_negative());
   v.field("quantise_share", s.quantise_share, "share of bandwidth of the quantise pass", json::positive());
@@ -320,6 +325,7 @@ struct KernelProfile {
   std::vector<PrefillConstants> prefill = {PrefillConstants{}};
   std::vector<DecodeConstants> decode = {DecodeConstants{}};
   int widest_group = 32;  // query heads a KV head that the grouped decode kernel takes
+  bool xqa = false;       // decode kernels are chosen and split as by TensorRT-LLM before Blackwell
   std::vector<AllReduceConstants> all_reduce = {AllReduceConstants{}};
   PassConstants passes;
   std::vector<ExpertConstants> experts = {ExpertConstants{}};
@@ -338,6 +344,7 @@ void describe(V& v, KernelProfile& s) {
   v.field("decode", s.decode, "decode attention by format and kind of heads");
   v.field("widest_group", s.widest_group, "query heads a KV head that the grouped decode kernel takes",
           json::at_least(1));
+  v.field("xqa", s.xqa, "decode kernels chosen and split as by TensorRT-LLM before Blackwell");
   v.field("all_reduce", s.all_reduce, "all-reduce by library and ranks");
   v.field("passes", s.passes, "memory-bound passes");
   v.field("experts", s.experts, "grouped expert GEMMs by format");
@@ -345,5 +352,8 @@ void describe(V& v, KernelProfile& s) {
   v.field("launch_source", s.launch_source, "where the two launch times come from");
   v.field("launch_graph", s.launch_graph, "between kernels of a CUDA graph (us)", json::not_negative());
 }
+
+// Whether decode attention runs in the kernel that shares K and V among the query heads of a group.
+bool decodes_grouped(const KernelProfile& profile, int sm_count, const AttentionDecode& op);
 
 }  // namespace gpuplan::kernels
