@@ -240,8 +240,10 @@ MeasuredKernel resized(const MeasuredKernel& shape, const MeasuredKernel& size) 
 struct CorrectionPlan {
   ResidualPlan curves, error;
   std::span<const std::string_view> names;
-  // Whether the family's constants price an operation; empty: all that its rows resemble.
-  std::function<bool(const MeasuredKernel&)> own = {};
+  // Whether the family's constants price an operation, which it may adapt; empty: all that its rows resemble.
+  std::function<bool(MeasuredKernel&)> own = {};
+  bool falls =
+      false;  // where physics falls with more work, so do measurements: curves need not make up for it
 };
 
 // Fits one GPU's profile family by family.
@@ -279,7 +281,10 @@ class Fitter {
       const auto select = [i](KernelProfile& p) -> GemmConstants& { return p.gemm[i]; };
       family(group.second, select);
       corrected_later("gemm " + format, group.second, select,
-                      {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures});
+                      {.curves = gemm_plan(),
+                       .error = gemm_error_plan(),
+                       .names = kernels::kGemmFeatures,
+                       .falls = profile_.gemm[i].deep_gemm});
     }
   }
 
@@ -312,8 +317,9 @@ class Fitter {
       const auto& key = group.first;
       for (std::size_t i = 0; i < profile_.decode.size(); ++i) {
         if (profile_.decode[i].format == key.first && profile_.decode[i].grouped == key.second) {
-          const auto own = [this, in_groups = key.second](const MeasuredKernel& row) {
-            const AttentionDecode& op = std::get<AttentionDecode>(row.operation);
+          const auto own = [this, in_groups = key.second](MeasuredKernel& row) {
+            AttentionDecode& op = std::get<AttentionDecode>(row.operation);
+            op.tensorrt_llm = !in_groups;  // other engines decode all groups in the grouped kernel
             return kernels::decodes_grouped(profile_, gpu_.sm_count, op) == in_groups;
           };
           corrected_later(fmt::format("decode {} {}", key.first, key.second ? "grouped" : "single"),
@@ -465,12 +471,12 @@ class Fitter {
       for (std::size_t partner = 0; partner < partners; ++partner) {
         const std::size_t sequence = samples.size() * partners + partner;
         const MeasuredKernel& other = *train[sequence * kMixing % train.size()];
-        for (const Grown& pair : more_work(resized(*row, other), sequence)) {
+        for (Grown& pair : more_work(resized(*row, other), sequence)) {
           if (plan.own && !(plan.own(pair.less) && plan.own(pair.more))) {
             continue;
           }
           const double rise = std::log(price(physics, pair.more).time / price(physics, pair.less).time);
-          if (rise >= 0.0) {  // where physics itself falls, measurements do: curves need not make up for it
+          if (rise >= 0.0 || !plan.falls) {
             order.push_back({features_of(pair.less), features_of(pair.more), rise});
           }
         }

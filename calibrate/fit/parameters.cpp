@@ -28,7 +28,7 @@ constexpr FittedField<GemmConstants> kGemm[] = {
     {&GemmConstants::split_overhead, 0.1, 12.0, true},
     {&GemmConstants::leak, 0.0, 1.0},
     {&GemmConstants::droop, 0.0, 0.8},
-    {&GemmConstants::droop_log10_flops, 10.5, 13.5},
+    {&GemmConstants::droop_log10_flops, 10.5, 12.7},  // clocks follow within some 10 ms
     {&GemmConstants::droop_slope, 0.7, 8.0, true},
     {&GemmConstants::quantise, 0.1, 25.0, true},
     {&GemmConstants::quantise_share, 0.05, 1.5, true},

@@ -299,7 +299,8 @@ std::string express(KernelOperation operation, const Row& row, MeasuredKernel& k
                                      .window = row.count("window", 0),
                                      .compute = format->activations,
                                      .kv = kv->weights,
-                                     .warm_l2 = true};
+                                     .warm_l2 = true,
+                                     .tensorrt_llm = true};
   return "";
 }
 

@@ -14,10 +14,11 @@
 // so half of the reads hit L2 (`repeat_share`). That part is applied only to operations marked as such
 // measurements (warm_l2).
 //
-// Which kernel runs is the library's choice, not the best: TensorRT-LLM before Blackwell gives groups with a
-// 16-bit cache to XQA only where there are blocks of tokens enough, and else runs each query head by itself,
-// up to twice as long; so a longer context or a larger batch can be faster, as measured. Known to fail: the
-// block sizes of that other kernel (staircases of up to 30 % at small batch).
+// Which kernel runs is the library's choice, not the best: TensorRT-LLM before Blackwell (`tensorrt_llm`, as
+// in the measured tables) gives groups with a 16-bit cache to XQA only where there are blocks of tokens
+// enough, and else runs each query head by itself, up to twice as long; so there a longer context or a larger
+// batch can be faster, as measured. Elsewhere time never falls. Known to fail: the block sizes of that other
+// kernel (staircases of up to 30 % at small batch).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -60,9 +61,12 @@ bool decodes_grouped(const KernelProfile& profile, int sm_count, const Attention
   if (op.heads <= op.kv_heads || op.heads > profile.widest_group * op.kv_heads) {
     return false;
   }
+  if (!op.tensorrt_llm || !by_xqa(profile, op)) {
+    return true;
+  }
   const double blocks =
       static_cast<double>(op.batch) * op.kv_heads * std::max(1.0, std::floor(op.context / kBlockTokens));
-  return !by_xqa(profile, op) || blocks >= kLeastBlocks * sm_count;
+  return blocks >= kLeastBlocks * sm_count;
 }
 
 Price KernelModel::price(const AttentionDecode& op, Explanation* why, TileChoice* choice) const {
