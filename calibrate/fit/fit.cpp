@@ -48,7 +48,7 @@ constexpr std::size_t kMixing = 7919;
 
 // Sizes of other rows at which each row's shape must not become cheaper with more work; decode attention has
 // the most kinds of shapes for its rows.
-constexpr std::size_t kPartners = 4, kDecodePartners = 10;
+constexpr std::size_t kPartners = 4, kDecodePartners = 16;
 
 // No expected error is stated below this.
 constexpr double kLeastError = 0.002;
