@@ -180,25 +180,40 @@ Expressed sparse_gemm(const Record& record, const KernelModel& model) {
 }
 
 Expressed attention(const Record& record, const KernelModel& model, bool backward) {
+  using Version = kernels::FlashAttention::Version;
   const std::string library = record.text("library");
-  if (library.find("PyTorch") == std::string::npos) {
-    return not_expressed("attention library not modelled: " + library);
-  }
-  const kernels::StandardAttention op{.batch = record.count("b"),
-                                      .queries = record.count("sq"),
-                                      .context = record.count("skv"),
-                                      .heads = static_cast<int>(record.count("h")),
-                                      .kv_heads = static_cast<int>(record.count("h")),
-                                      .head_dim = static_cast<int>(record.count("d")),
-                                      .precision = Precision::fp16,
-                                      .causal = record.flag("causal"),
-                                      .backward = backward};
+  const kernels::FlashAttention op{.batch = record.count("b"),
+                                   .queries = record.count("sq"),
+                                   .context = record.count("skv"),
+                                   .heads = static_cast<int>(record.count("h")),
+                                   .kv_heads = static_cast<int>(record.count("h")),
+                                   .head_dim = static_cast<int>(record.count("d")),
+                                   .precision = Precision::fp16,
+                                   .causal = record.flag("causal"),
+                                   .backward = backward,
+                                   .version = library == "FA3" ? Version::fa3 : Version::fa2};
   // As the charts count: a mask halves the FLOPs, the backward pass has 2.5 times those of the forward one.
   const double flops = 4.0 * static_cast<double>(op.batch * op.heads * op.head_dim) *
                        static_cast<double>(op.queries) * static_cast<double>(op.context) *
                        (op.causal ? 0.5 : 1.0) * (backward ? 3.5 : 1.0);
-  return {"", backward ? "standard_attention_fwd_bwd" : "standard_attention", flops / (1e12 * record.value()),
-          model.price(op)};
+  const double seconds = flops / (1e12 * record.value());
+  const std::string passes = backward ? "_fwd_bwd" : "";
+  if (library == "FA2" || library == "FA3") {
+    return {"", "flash_attention" + passes, seconds, model.price(op)};
+  }
+  if (library.find("PyTorch") == std::string::npos) {
+    return not_expressed("attention library not modelled: " + library);
+  }
+  const kernels::StandardAttention standard{.batch = op.batch,
+                                            .queries = op.queries,
+                                            .context = op.context,
+                                            .heads = op.heads,
+                                            .kv_heads = op.kv_heads,
+                                            .head_dim = op.head_dim,
+                                            .precision = op.precision,
+                                            .causal = op.causal,
+                                            .backward = backward};
+  return {"", "standard_attention" + passes, seconds, model.price(standard)};
 }
 
 // `bytes` at a modelled bandwidth against a measured one.
