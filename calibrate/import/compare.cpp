@@ -1,5 +1,7 @@
 #include "calibrate/import/compare.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -122,7 +124,7 @@ Comparison compare(std::vector<ImportedFile> files, const CompareOptions& option
   for (ImportedFile& file : files) {
     const std::string name = same_name[file_name(file.path)] > 1 ? file.path : file_name(file.path);
     for (const std::string& note : file.notes) {
-      out.notes.push_back(name + ": " + note);
+      out.notes.push_back(fmt::format("{}: {}", name, note));
     }
     for (const auto& [reason, count] : file.skipped) {
       validation.skip(reason, count);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "sim/report/kernel_report.h"
 #include "sim/report/serving_report.h"
 #include "sim/serving/simulation.h"
 
@@ -19,9 +20,33 @@ struct Prediction {
   double value = 0.0, low = 0.0, high = 0.0;
 };
 
-// Runs one case; the answer is one line: "metric value low high" ..., or "!reason".
+// The metrics of a result as a line: a name, its value and the ends of its interval, each behind a tab.
+std::string line_of(const sim::Result& result) {
+  std::string line;
+  for (const sim::Metric& metric : result.metrics) {
+    if (metric.value.is_number()) {
+      const double value = metric.value.number();
+      const std::array<double, 2> range = metric.interval80.value_or(std::array<double, 2>{value, value});
+      line += fmt::format("{}\t{:.17g}\t{:.17g}\t{:.17g}\t", metric.name, value, range[0], range[1]);
+    }
+  }
+  return line;
+}
+
+std::string simulate_kernels(const SimulatedCase& c, const sim::Library& library) {
+  const sim::KernelScenario scenario = sim::resolve_kernels(c.scenario, c.where, c.base_dir, library);
+  const sim::KernelPricer pricer(scenario, library);
+  const std::vector<sim::KernelRow> rows = sim::price_kernels(scenario, pricer);
+  return line_of(sim::report_kernels(scenario, rows, pricer, library).result);
+}
+
+// Runs one case; the answer is a line of metrics, or "!reason".
 std::string simulate(const SimulatedCase& c, const sim::Library& library) {
   try {
+    const json::Value* kind = c.scenario.find("kind");
+    if (kind != nullptr && kind->is_string() && kind->string() == "kernel") {
+      return simulate_kernels(c, library);
+    }
     const sim::ServingScenario scenario = sim::resolve_serving(c.scenario, c.where, c.base_dir, library);
     if (sim::check_fit(scenario, library)) {
       return "!does not fit by our memory model";
@@ -31,15 +56,7 @@ std::string simulate(const SimulatedCase& c, const sim::Library& library) {
     if (outcome.rejected > 0) {
       return "!requests longer than the KV cache";
     }
-    std::string line;
-    for (const sim::Metric& metric : result.metrics) {
-      if (metric.value.is_number()) {
-        const double value = metric.value.number();
-        const std::array<double, 2> range = metric.interval80.value_or(std::array<double, 2>{value, value});
-        line += fmt::format("{} {:.17g} {:.17g} {:.17g} ", metric.name, value, range[0], range[1]);
-      }
-    }
-    return line;
+    return line_of(result);
   } catch (const InputError& error) {
     return "!scenario refused: " + error.problems().front().path + " expects " +
            error.problems().front().expected;
@@ -50,14 +67,14 @@ std::map<std::string, Prediction> parse(const std::string& line) {
   std::map<std::string, Prediction> out;
   std::size_t at = 0;
   while (at < line.size()) {
-    const std::size_t space = line.find(' ', at);
-    if (space == std::string::npos) {
+    const std::size_t tab = line.find('\t', at);
+    if (tab == std::string::npos) {
       break;
     }
-    const std::string name = line.substr(at, space - at);
+    const std::string name = line.substr(at, tab - at);
     char* end = nullptr;
     Prediction p;
-    p.value = std::strtod(line.c_str() + space, &end);
+    p.value = std::strtod(line.c_str() + tab, &end);
     p.low = std::strtod(end, &end);
     p.high = std::strtod(end, &end);
     out[name] = p;
