@@ -145,7 +145,10 @@ json::Value scenario_of(const Case& c) {
   s["machine"]["gpus"] = c.gpus;
   s["model"] = c.model;
   const bool quantised = c.precision == "fp8" || c.precision == "fp4";
-  s["precision"]["weights"] = c.precision == "fp4" ? "nvfp4" : c.precision;
+  // Qwen3's own fp8 checkpoints are scaled in blocks of 128 x 128, those of Llama per tensor.
+  s["precision"]["weights"] = c.precision == "fp4"                                   ? "nvfp4"
+                              : c.precision == "fp8" && c.model.starts_with("qwen3") ? "fp8_block"
+                                                                                     : c.precision;
   // TensorRT-LLM's quantised checkpoints come with an fp8 KV cache, vLLM and SGLang keep 16 bit by default.
   s["precision"]["kv"] = quantised && c.framework == "trtllm" ? "fp8" : "bf16";
   s["parallelism"]["tensor_parallel"] = c.tensor_parallel;
@@ -215,6 +218,9 @@ ValidationRows validate_serving_table(const std::string& path, const sim::Librar
       continue;
     }
     json::Value scenario = scenario_of(c);
+    for (const auto& [field, setting] : options.engine) {
+      scenario["engine"][field] = setting;
+    }
     const auto [at, added] = index.try_emplace(json::dump(scenario), cases.size());
     if (added) {
       cases.push_back({std::move(scenario), table.where(), ".", {}});

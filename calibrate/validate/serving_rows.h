@@ -7,6 +7,7 @@
 // models, pipeline or data parallelism inside a replica, disaggregation, unknown lengths) is counted.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ bool is_serving_table(const std::string& path);
 struct ServingTableOptions {
   int jobs = 2;
   std::vector<std::pair<std::string, std::string>> where;  // column = value, all must hold
+  std::map<std::string, double> engine = {};  // fields of `engine` in place of the engine profile's
 };
 
 // Keys of the rows: gpu, framework, metric, trust, model. Throws InputError with "file:line".

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
+#include <iostream>
 
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_report.h"
@@ -117,6 +119,8 @@ std::vector<std::string> simulate_all(const std::vector<SimulatedCase>& cases, c
                                       std::size_t jobs) {
   std::vector<std::string> answers(cases.size());
   std::vector<std::pair<int, pid_t>> children;
+  std::cout.flush();  // what is buffered would be written by each child too
+  std::fflush(nullptr);
   for (std::size_t job = 0; job < jobs; ++job) {
     std::array<int, 2> ends{};
     if (pipe(ends.data()) != 0) {

@@ -71,6 +71,7 @@ void fill_engine(EngineSpec& engine, const EngineProfile& profile, const Model& 
                                           ? profile.max_num_batched_tokens
                                           : std::max(profile.max_num_batched_tokens, *engine.max_model_len));
   fill(engine.max_graph_batch, profile.max_graph_batch);
+  fill(engine.fused_quantise, profile.fused_quantise);
   fill(engine.step_overhead, profile.step_overhead);
   fill(engine.step_overhead_per_sequence, profile.step_overhead_per_sequence);
 }
@@ -118,8 +119,7 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
   out.deployment = {.weights = spec.precision.weights,
                     .activations = *spec.precision.activations,
                     .kv = spec.precision.kv,
-                    .tensor_parallel = spec.parallelism.tensor_parallel,
-                    .tensorrt_llm = spec.engine.profile == "trtllm"};
+                    .tensor_parallel = spec.parallelism.tensor_parallel};
 
   const int tp = spec.parallelism.tensor_parallel;
   if (have_model && out.model.kind == ModelKind::decoder) {
@@ -154,6 +154,8 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
     out.profile = load_engine_profile(library.data_dir, spec.engine.profile);
   }
   fill_engine(spec.engine, out.profile, out.model);
+  out.deployment.tensorrt_llm = out.profile.tensorrt_llm;
+  out.deployment.fused_quantise = *spec.engine.fused_quantise;
   if (!is_scheduler(spec.engine.scheduler)) {
     unknown_name(problems, at + ".engine.scheduler", spec.engine.scheduler, "a scheduler", scheduler_names());
   }

@@ -79,6 +79,7 @@ struct EngineSpec {
   Bytes swap_space{4.0 * 1073741824.0};
   bool cuda_graphs = true;
   std::optional<std::int64_t> max_graph_batch;
+  std::optional<bool> fused_quantise;
   std::optional<Seconds> step_overhead;
   std::optional<Seconds> step_overhead_per_sequence;
 };
@@ -112,6 +113,9 @@ void describe(V& v, EngineSpec& s) {
           json::not_negative());
   v.field("cuda_graphs", s.cuda_graphs, "whether decode iterations replay captured CUDA graphs");
   v.field("max_graph_batch", s.max_graph_batch, "largest captured batch", count);
+  v.field("fused_quantise", s.fused_quantise,
+          "whether the kernels before a matrix product write its activations in their narrow format (scales "
+          "known beforehand), instead of a pass that quantises them; block-scaled formats always take one");
   v.field("step_overhead", s.step_overhead, "CPU time per iteration in which the GPU idles (s)",
           json::not_negative());
   v.field("step_overhead_per_sequence", s.step_overhead_per_sequence,

@@ -28,6 +28,8 @@ struct EngineProfile {
   std::int64_t max_num_seqs = 256;
   std::int64_t max_num_batched_tokens = 2048;
   std::int64_t max_graph_batch = 512;
+  bool tensorrt_llm = false;
+  bool fused_quantise = false;
   Seconds step_overhead{0.0};
   Seconds step_overhead_per_sequence{0.0};
   Seconds request_overhead{0.0};
@@ -46,6 +48,8 @@ void describe(V& v, EngineProfile& s) {
   v.field("max_num_batched_tokens", s.max_num_batched_tokens, "default of engine.max_num_batched_tokens",
           json::at_least(1));
   v.field("max_graph_batch", s.max_graph_batch, "largest captured CUDA graph batch", json::at_least(1));
+  v.field("tensorrt_llm", s.tensorrt_llm, "decode attention kernels chosen as TensorRT-LLM does");
+  v.field("fused_quantise", s.fused_quantise, "default of engine.fused_quantise");
   v.field("step_overhead", s.step_overhead, "CPU time per iteration that the GPU waits for (s)",
           json::not_negative());
   v.field("step_overhead_per_sequence", s.step_overhead_per_sequence,

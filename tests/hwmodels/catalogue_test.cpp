@@ -1,5 +1,7 @@
 #include "hwmodels/catalogue/catalogue.h"
 
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cmath>
@@ -44,7 +46,8 @@ std::vector<Problem> override_problems(const char* text) {
 class SpoiledData {
  public:
   SpoiledData()
-      : root_(std::filesystem::temp_directory_path() / ("gpuplan-catalogue-" + std::to_string(std::rand()))) {
+      : root_(std::filesystem::temp_directory_path() / ("gpuplan-catalogue-" + std::to_string(getpid()))) {
+    std::filesystem::remove_all(root_);  // of a process of that number that died
     const std::filesystem::path data = "hwmodels/catalogue/data";
     std::filesystem::create_directories(root_ / data);
     std::filesystem::copy(kRoot / data, root_ / data, std::filesystem::copy_options::recursive);

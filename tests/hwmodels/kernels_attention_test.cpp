@@ -110,6 +110,31 @@ TEST_CASE(
         Approx(2.0).epsilon(0.1));
 }
 
+TEST_CASE("TensorRT-LLM decodes few short sequences head by head, other engines never") {
+  // XQA runs where blocks of 128 tokens number a quarter of the 132 SMs: 33. 4 KV heads and 8 sequences are
+  // 32 groups; of up to 255 tokens one block each, from 256 on two.
+  const KernelModel model = model_of("H100-SXM5-80GB");
+  AttentionDecode op{.batch = 8, .context = 255.0, .heads = 32, .kv_heads = 4};
+  const double elsewhere = microseconds(model.price(op));
+  op.tensorrt_llm = true;
+  CHECK(microseconds(model.price(op)) > 1.02 * elsewhere);
+  op.context = 256.0;
+  const double grouped = microseconds(model.price(op));
+  op.tensorrt_llm = false;
+  CHECK(grouped == microseconds(model.price(op)));
+  // No such rule for an 8-bit cache, nor on Blackwell.
+  op.context = 255.0;
+  op.kv = Precision::fp8;
+  const double narrow = microseconds(model.price(op));
+  op.tensorrt_llm = true;
+  CHECK(microseconds(model.price(op)) == narrow);
+  const KernelModel blackwell = model_of("B200-SXM-180GB");
+  op.kv = Precision::bf16;
+  const double with_rule = microseconds(blackwell.price(op));
+  op.tensorrt_llm = false;
+  CHECK(with_rule == microseconds(blackwell.price(op)));
+}
+
 TEST_CASE("What a benchmark found in L2 is no part of a model's step") {
   const KernelModel model = model_of("A100-80GB-SXM4");
   AttentionDecode op{.batch = 64, .context = 8192.0, .heads = 32, .kv_heads = 8};

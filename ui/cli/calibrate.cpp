@@ -1,5 +1,6 @@
-// gpuplan calibrate fit: the kernel profile of a GPU, from tables measured on it. gpuplan calibrate import:
-// what tools measured, beside what is predicted.
+// gpuplan calibrate fit: the kernel profile of a GPU, from tables measured on it. gpuplan calibrate engine:
+// what an inference engine adds to kernels, from measured serving. gpuplan calibrate import: what tools
+// measured, beside what is predicted.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "calibrate/fit/engine_fit.h"
 #include "calibrate/fit/fit.h"
 #include "calibrate/import/compare.h"
 #include "calibrate/import/text.h"
@@ -28,20 +30,23 @@ po::options_description described() {
   auto add = options.add_options();
   add("gpu", po::value<std::string>(),
       "NAME of the GPU measured (import: needed only where the files do not say)");
+  add("engine", po::value<std::string>(), "engine: NAME of the engine profile to start from");
   add("out", po::value<std::string>(),
-      "FILE to write to: the profile (fit), or the measurements as JSON lines (import)");
-  add("data", po::value<std::string>(), "fit: DIR with gemm.csv.gz, attention_prefill.csv.gz, ... (or .csv)");
+      "FILE to write to: the profile (fit, engine), or the measurements as JSON lines (import)");
+  add("data", po::value<std::string>(),
+      "fit: DIR with gemm.csv.gz, attention_prefill.csv.gz, ... (or .csv); engine: FILE of measured serving "
+      "rows");
   add("source", po::value<std::string>(),
-      "fit: TEXT saying what the tables are (default: that of the shipped profile)");
-  add("quiet", "fit: no report on standard error");
+      "TEXT saying what was measured (fit: default is that of the shipped profile)");
+  add("quiet", "fit, engine: no report on standard error");
   add("json", "import: print one JSON object instead of text");
   add("help", "this text");
   return options;
 }
 
-std::string required(const po::variables_map& options, const char* name) {
+std::string required(const po::variables_map& options, const char* subcommand, const char* name) {
   if (options.count(name) == 0) {
-    throw UsageError{fmt::format("calibrate fit needs --{}; see gpuplan calibrate --help", name)};
+    throw UsageError{fmt::format("calibrate {} needs --{}; see gpuplan calibrate --help", subcommand, name)};
   }
   return options[name].as<std::string>();
 }
@@ -110,9 +115,9 @@ void refuse(const po::variables_map& options, const char* subcommand,
 }
 
 int fit_command(const po::variables_map& options) {
-  refuse(options, "fit", {"json"});
-  const std::string name = required(options, "gpu"), data = required(options, "data"),
-                    out = required(options, "out");
+  refuse(options, "fit", {"json", "engine"});
+  const std::string name = required(options, "fit", "gpu"), data = required(options, "fit", "data"),
+                    out = required(options, "fit", "out");
   const std::string data_dir = data_root();
   const Catalogue catalogue = Catalogue::load(data_dir);
   const Gpu& gpu = gpu_named(catalogue, name);
@@ -129,6 +134,46 @@ int fit_command(const po::variables_map& options) {
   }
   const kernels::KernelProfile profile = calibrate::fit(gpu, tables, std::move(initial), fit);
   write_file(out, json::dump(json::write(profile), 1) + "\n");
+  return kDone;
+}
+
+// What the shipped profile says beyond the fit: where its memory and its assumed fields come from.
+std::string kept_source(const std::string& source) {
+  const std::size_t at = source.find("Memory:");
+  return at == std::string::npos ? "" : " " + source.substr(at);
+}
+
+int engine_command(const po::variables_map& options) {
+  refuse(options, "engine", {"json", "gpu"});
+  const std::string name = required(options, "engine", "engine"), data = required(options, "engine", "data"),
+                    out = required(options, "engine", "out");
+  const sim::Library library = sim::Library::load(data_root());
+  const std::vector<std::string> names = sim::engine_profile_names(library.data_dir);
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    throw InputError({"--engine", "\"" + name + "\"", "an engine profile", did_you_mean(name, names)});
+  }
+  calibrate::EngineFitOptions fit;
+  if (options.count("quiet") == 0) {
+    fit.progress = [](const std::string& line) { std::cerr << line << "\n"; };
+  }
+  sim::EngineProfile initial = sim::load_engine_profile(library.data_dir, name);
+  const std::string kept = kept_source(initial.source);
+  calibrate::EngineFit fitted = calibrate::fit_engine(data, std::move(initial), library, fit);
+  const auto error_text = [](const calibrate::EngineFitError& e) {
+    return fmt::format("{} rows median {:.1f} %, p90 {:.0f} %, bias {:+.1f} %", e.rows, 100.0 * e.median,
+                       100.0 * e.p90, 100.0 * e.bias);
+  };
+  const std::string what = options.count("source") > 0 ? options["source"].as<std::string>()
+                                                       : std::filesystem::path(data).filename().string();
+  fitted.profile.source = fmt::format(
+      "step overheads and widths of intervals: fitted to mean TPOT in {}, two thirds of the "
+      "configurations: {}; held out: {}.{}",
+      what, error_text(fitted.fitted), error_text(fitted.held_out), kept);
+  write_file(out, json::dump(json::write(fitted.profile), 1) + "\n");
+  if (options.count("quiet") == 0) {
+    std::cerr << fmt::format("{}\nall rows simulated {} times\n", fitted.profile.source,
+                             fitted.simulations_of_all);
+  }
   return kDone;
 }
 
@@ -199,7 +244,7 @@ std::string shared_text(const calibrate::Comparison& comparison) {
 }
 
 int import_command(const po::variables_map& options, const std::vector<std::string>& paths) {
-  refuse(options, "import", {"data", "source", "quiet"});
+  refuse(options, "import", {"data", "source", "quiet", "engine"});
   if (paths.empty()) {
     throw UsageError{"calibrate import takes files: output of calibrate/bench, nccl-tests or nvbandwidth"};
   }
@@ -245,10 +290,13 @@ int calibrate_command(const std::vector<std::string>& arguments) {
   if (words.size() == 1 && words[0] == "fit") {
     return fit_command(options);
   }
+  if (words.size() == 1 && words[0] == "engine") {
+    return engine_command(options);
+  }
   if (!words.empty() && words[0] == "import") {
     return import_command(options, {words.begin() + 1, words.end()});
   }
-  throw UsageError{"calibrate: say what: fit, or import FILE..."};
+  throw UsageError{"calibrate: say what: fit, engine, or import FILE..."};
 }
 
 }  // namespace gpuplan::cli

@@ -73,9 +73,28 @@ void IterationLowering::body(std::int64_t tokens, std::vector<LoweredOperation>&
   const double bytes = bytes_per_element(res);
   const double layers = m.layers;
   const double t = static_cast<double>(tokens);
+  // Block-scaled formats need the activations first, and their price holds the pass that quantises them.
+  // Others arrive narrow: from the kernel before, or from a pass of one kernel.
+  const bool narrow = bytes_per_element(act) < 2.0;
+  const bool in_price = act == Precision::fp8_block || wgt == Precision::fp8_block;
   const auto gemm = [&](std::string_view name, std::int64_t n, std::int64_t k, double count) {
-    out.push_back(
-        {name, StepPart::gemm, Gemm{.m = tokens, .n = n, .k = k, .activations = act, .weights = wgt}, count});
+    if (narrow && !in_price && !deployment_.fused_quantise) {
+      const double elements = t * static_cast<double>(k);
+      out.push_back({"quantise", StepPart::norm_activation,
+                     Elementwise{.kind = Elementwise::Kind::quantise,
+                                 .elements = elements,
+                                 .read = Bytes(elements * bytes),
+                                 .written = Bytes(elements * bytes_per_element(act))},
+                     count});
+    }
+    out.push_back({name, StepPart::gemm,
+                   Gemm{.m = tokens,
+                        .n = n,
+                        .k = k,
+                        .activations = act,
+                        .weights = wgt,
+                        .quantised = narrow && !in_price},
+                   count});
   };
 
   out.push_back({"embedding", StepPart::embedding_sampling,

@@ -48,7 +48,8 @@ struct Deployment {
   Precision activations = Precision::bf16;  // what matrices are computed in
   Precision kv = Precision::bf16;
   int tensor_parallel = 1;
-  bool tensorrt_llm = false;  // decode kernels as that engine chooses them
+  bool tensorrt_llm = false;    // decode kernels as that engine chooses them
+  bool fused_quantise = false;  // kernels write activations in the narrow format, where its scale is known
 };
 
 // Problems of splitting `model` over the ranks: heads, KV heads and FFN must divide.
