@@ -76,6 +76,9 @@ struct Node {
   int gpu_count = 0;
   ScaleUp scale_up = ScaleUp::pcie;
   bool switch_reduction = false;  // NVLink SHARP (NVLS)
+  int nvswitch_count = 0;     // switch chips that every GPU has links to; 0: none, or unknown
+  int socket_count = 1;       // CPUs
+  int pcie_switch_count = 0;  // dealt evenly to the sockets; 0: GPUs and NICs on the sockets' own lanes
   int nic_count = 0;
   BytesPerSecond nic_bandwidth;  // per NIC and direction
   std::string fabric;            // default fabric entry
