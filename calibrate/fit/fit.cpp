@@ -48,7 +48,7 @@ constexpr std::size_t kMixing = 7919;
 
 // Sizes of other rows at which each row's shape must not become cheaper with more work; decode attention has
 // the most kinds of shapes for its rows.
-constexpr std::size_t kPartners = 4, kDecodePartners = 10;
+constexpr std::size_t kPartners = 4, kDecodePartners = 16;
 
 // No expected error is stated below this.
 constexpr double kLeastError = 0.002;
@@ -240,6 +240,10 @@ MeasuredKernel resized(const MeasuredKernel& shape, const MeasuredKernel& size) 
 struct CorrectionPlan {
   ResidualPlan curves, error;
   std::span<const std::string_view> names;
+  // Whether the family's constants price an operation, which it may adapt; empty: all that its rows resemble.
+  std::function<bool(MeasuredKernel&)> own = {};
+  bool falls =
+      false;  // where physics falls with more work, so do measurements: curves need not make up for it
 };
 
 // Fits one GPU's profile family by family.
@@ -268,6 +272,7 @@ class Fitter {
           profile_.gemm, [&](const auto& c) { return c.format == format; },
           [&](auto& c) { c.format = format; });
       profile_.gemm[i].pair_tiles = gpu_.architecture.starts_with("Blackwell");
+      profile_.gemm[i].deep_gemm = gpu_.architecture.starts_with("Hopper") && format == "fp8_block";
       if (format != "bf16" && profile_.gemm.front().format == "bf16") {
         // Launch and drain of the kernel itself are those of 16 bit, fitted before; what else is fixed with
         // narrow activations is the quantise pass.
@@ -276,7 +281,10 @@ class Fitter {
       const auto select = [i](KernelProfile& p) -> GemmConstants& { return p.gemm[i]; };
       family(group.second, select);
       corrected_later("gemm " + format, group.second, select,
-                      {gemm_plan(), gemm_error_plan(), kernels::kGemmFeatures});
+                      {.curves = gemm_plan(),
+                       .error = gemm_error_plan(),
+                       .names = kernels::kGemmFeatures,
+                       .falls = profile_.gemm[i].deep_gemm});
     }
   }
 
@@ -294,36 +302,29 @@ class Fitter {
     }
   }
 
-  // How wide a group the grouped kernel takes decides which rows are whose: both limits are tried.
   void decode(const Rows& all) {
-    const KernelProfile before = profile_;
-    KernelProfile best;
-    double least = 1e300;
-    for (const int widest : {32, 128}) {
-      profile_ = before;
-      profile_.widest_group = widest;
-      decode_kernels(all);
-      const double loss = mean_loss(KernelModel(gpu_, profile_), trained(all));
-      if (loss < least) {
-        least = loss;
-        best = profile_;
-      }
-    }
-    profile_ = best;
+    // What TensorRT-LLM runs: XQA and a kernel without groups; other kernels from Blackwell on.
+    profile_.xqa = !gpu_.architecture.starts_with("Blackwell");
+    profile_.widest_group = 32;
+    decode_kernels(all);
     // Wider groups than the grouped kernel takes are priced, and corrected, with the single kernel's.
     const auto key_of = [&](const MeasuredKernel& row) {
       const AttentionDecode& op = std::get<AttentionDecode>(row.operation);
-      return std::pair<std::string, bool>(
-          attention_format(row.dtype),
-          op.heads > op.kv_heads && op.heads <= profile_.widest_group * op.kv_heads);
+      return std::pair<std::string, bool>(attention_format(row.dtype),
+                                          kernels::decodes_grouped(profile_, gpu_.sm_count, op));
     };
     for (const auto& group : grouped(all, key_of)) {
       const auto& key = group.first;
       for (std::size_t i = 0; i < profile_.decode.size(); ++i) {
         if (profile_.decode[i].format == key.first && profile_.decode[i].grouped == key.second) {
+          const auto own = [this, in_groups = key.second](MeasuredKernel& row) {
+            AttentionDecode& op = std::get<AttentionDecode>(row.operation);
+            op.tensorrt_llm = !in_groups;  // other engines decode all groups in the grouped kernel
+            return kernels::decodes_grouped(profile_, gpu_.sm_count, op) == in_groups;
+          };
           corrected_later(fmt::format("decode {} {}", key.first, key.second ? "grouped" : "single"),
                           group.second, [i](KernelProfile& p) -> DecodeConstants& { return p.decode[i]; },
-                          {decode_plan(), decode_error_plan(), kernels::kDecodeFeatures});
+                          {decode_plan(key.second), decode_error_plan(), kernels::kDecodeFeatures, own});
         }
       }
     }
@@ -390,9 +391,10 @@ class Fitter {
   }
 
   void decode_kernels(const Rows& all) {
-    const auto key_of = [](const MeasuredKernel& row) {
+    const auto key_of = [&](const MeasuredKernel& row) {
       const AttentionDecode& op = std::get<AttentionDecode>(row.operation);
-      return std::pair<std::string, bool>(attention_format(row.dtype), op.heads > op.kv_heads);
+      return std::pair<std::string, bool>(attention_format(row.dtype),
+                                          kernels::decodes_grouped(profile_, gpu_.sm_count, op));
     };
     // Groups wider than the grouped kernel takes are priced with the single one's constants, but not fitted:
     // they are rare in models, and would bend what one-to-one heads need.
@@ -469,9 +471,14 @@ class Fitter {
       for (std::size_t partner = 0; partner < partners; ++partner) {
         const std::size_t sequence = samples.size() * partners + partner;
         const MeasuredKernel& other = *train[sequence * kMixing % train.size()];
-        for (const Grown& pair : more_work(resized(*row, other), sequence)) {
-          order.push_back({features_of(pair.less), features_of(pair.more),
-                           std::log(price(physics, pair.more).time / price(physics, pair.less).time)});
+        for (Grown& pair : more_work(resized(*row, other), sequence)) {
+          if (plan.own && !(plan.own(pair.less) && plan.own(pair.more))) {
+            continue;
+          }
+          const double rise = std::log(price(physics, pair.more).time / price(physics, pair.less).time);
+          if (rise >= 0.0 || !plan.falls) {
+            order.push_back({features_of(pair.less), features_of(pair.more), rise});
+          }
         }
       }
     }

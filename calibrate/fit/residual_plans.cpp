@@ -32,8 +32,11 @@ ResidualPlan prefill_plan() {
           {{"log2_tokens", 16}, {"log2_kv_heads", 6}, {"log2_group", 6}}};
 }
 
-ResidualPlan decode_plan() {
-  return {{{"log2_ctas", 14}, {"log2_context", 17}, {"head_dim", 4, kKind}, {"log2_window_share", 3, kKind}},
+ResidualPlan decode_plan(bool grouped) {
+  return {{{grouped ? "log2_ctas" : "log2_head_ctas", 14},
+           {"log2_context", 17},
+           {"head_dim", 4, kKind},
+           {"log2_window_share", 3, kKind}},
           {{"log2_batch", 12}, {"log2_kv_heads", 6}, {"log2_group", 6}, {"head_dim", 4, kKind}},
           {{"log2_context", 17}, {"log2_kv_heads", 6}, {"log2_group", 6}}};
 }

@@ -7,7 +7,7 @@ namespace gpuplan::calibrate {
 
 ResidualPlan gemm_plan();
 ResidualPlan prefill_plan();
-ResidualPlan decode_plan();
+ResidualPlan decode_plan(bool grouped);  // whether in the kernel that shares K and V in a group
 ResidualPlan expert_plan();
 
 // What the expected error of a family may depend on: coarse, for few rows say how large an error is.

@@ -8,6 +8,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hwmodels/json/value.h"
@@ -21,6 +23,9 @@ struct ValidationRow {
   double measured = 0.0;                   // SI
   double predicted = 0.0;                  // SI
   double low80 = 0.0, high80 = 0.0;        // the 80 % interval that the prediction states
+  // What else the row says, for choosing rows and not for grouping: {"m", 512}. Names live as long as the
+  // program.
+  std::vector<std::pair<std::string_view, double>> shape = {};
 };
 
 // Rows that could be priced, and how many could not, by reason.

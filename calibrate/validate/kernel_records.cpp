@@ -81,6 +81,17 @@ class Record {
     }
     return found->number();
   }
+  // m, n and k where the shape has them, for choosing rows.
+  [[nodiscard]] std::vector<std::pair<std::string_view, double>> dimensions() const {
+    std::vector<std::pair<std::string_view, double>> out;
+    for (const std::string_view name : {"m", "n", "k"}) {
+      const json::Value* found = shape(name);
+      if (found != nullptr && found->is_number()) {
+        out.emplace_back(name, found->number());
+      }
+    }
+    return out;
+  }
 
  private:
   [[nodiscard]] const json::Value* shape(std::string_view name) const {
@@ -344,7 +355,8 @@ ValidationRows validate_kernel_records(const std::string& path, const KernelReco
     }
     auto model = models.find(gpu->name);
     if (model == models.end()) {
-      model = models.emplace(gpu->name, KernelModel::for_gpu(*gpu, options.data_dir)).first;
+      model =
+          models.emplace(gpu->name, KernelModel::for_gpu(*gpu, options.data_dir, options.leave_out)).first;
     }
     const Expressed row = express(record, model->second);
     if (!row.reason.empty()) {
@@ -360,7 +372,8 @@ ValidationRows validate_kernel_records(const std::string& path, const KernelReco
                         row.seconds,
                         row.price.time.si(),
                         low,
-                        high});
+                        high,
+                        record.dimensions()});
   }
   return out;
 }

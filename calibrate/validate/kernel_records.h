@@ -11,6 +11,7 @@
 
 #include "calibrate/validate/error_summary.h"
 #include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/kernels/standing.h"
 
 namespace gpuplan::calibrate {
 
@@ -21,6 +22,8 @@ struct KernelRecordOptions {
   std::string gpu;                       // only records of this one, by name or alias; empty: all
   const Catalogue* catalogue = nullptr;  // required
   std::string data_dir;                  // root of the product's data, for the kernel profiles
+  // Measurements of the row's own GPU, or of its architecture, that the model does without.
+  kernels::LeaveOut leave_out = kernels::LeaveOut::nothing;
 };
 
 // Prices every record. Keys: gpu, op, dtype, library. Throws InputError (damaged lines, unknown `gpu`).

@@ -149,6 +149,41 @@ class Row {
   const TableReader& table_;
 };
 
+using Shape = std::vector<std::pair<std::string_view, double>>;
+
+// The columns of a row that tell its size, by the names that tables give them.
+Shape shape_of(const Gemm& op) {
+  return {
+      {"m", static_cast<double>(op.m)}, {"n", static_cast<double>(op.n)}, {"k", static_cast<double>(op.k)}};
+}
+Shape shape_of(const AttentionPrefill& op) {
+  return {{"batch", static_cast<double>(op.batch)},
+          {"seq", static_cast<double>(op.queries)},
+          {"heads", op.heads},
+          {"kv_heads", op.kv_heads},
+          {"head_dim", op.head_dim},
+          {"window", static_cast<double>(op.window)}};
+}
+Shape shape_of(const AttentionDecode& op) {
+  return {{"batch", static_cast<double>(op.batch)},
+          {"context", op.context},
+          {"heads", op.heads},
+          {"kv_heads", op.kv_heads},
+          {"head_dim", op.head_dim},
+          {"window", static_cast<double>(op.window)}};
+}
+Shape shape_of(const GroupedExperts& op) {
+  return {{"tokens", static_cast<double>(op.tokens)},
+          {"hidden", static_cast<double>(op.hidden)},
+          {"topk", op.top_k},
+          {"experts", op.experts},
+          {"ep", op.experts / op.local_experts}};
+}
+Shape shape_of(const AllReduce& op) { return {{"bytes", op.bytes.si()}}; }
+Shape shape_of(const MeasuredKernel& row) {
+  return std::visit([](const auto& operation) { return shape_of(operation); }, row.operation);
+}
+
 KernelOperation operation_of(const TableReader& table) {
   const auto has = [&](std::initializer_list<std::string_view> names) {
     return std::all_of(names.begin(), names.end(),
@@ -264,7 +299,8 @@ std::string express(KernelOperation operation, const Row& row, MeasuredKernel& k
                                      .window = row.count("window", 0),
                                      .compute = format->activations,
                                      .kv = kv->weights,
-                                     .warm_l2 = true};
+                                     .warm_l2 = true,
+                                     .tensorrt_llm = true};
   return "";
 }
 
@@ -327,8 +363,10 @@ std::pair<double, double> interval80(const kernels::Price& price) {
 
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options) {
   if (options.catalogue != nullptr && is_kernel_records(path)) {
-    return validate_kernel_records(
-        path, {.gpu = options.gpu, .catalogue = options.catalogue, .data_dir = options.data_dir});
+    return validate_kernel_records(path, {.gpu = options.gpu,
+                                          .catalogue = options.catalogue,
+                                          .data_dir = options.data_dir,
+                                          .leave_out = options.leave_out});
   }
   const std::string name = options.gpu.empty() ? gpu_in_path(path) : options.gpu;
   std::optional<kernels::KernelModel> own;
@@ -340,7 +378,7 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
       throw InputError({path, "GPU \"" + name + "\"",
                         "a GPU of the catalogue, as the table's folder or --gpu", did_you_mean(name, names)});
     }
-    own = kernels::KernelModel::for_gpu(*gpu, options.data_dir);
+    own = kernels::KernelModel::for_gpu(*gpu, options.data_dir, options.leave_out);
   }
   const kernels::KernelModel& model = options.model != nullptr ? *options.model : *own;
   KernelTable table = read_kernel_table(path);
@@ -351,7 +389,8 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
   for (const MeasuredKernel& row : table.rows) {
     const kernels::Price price = calibrate::price(model, row);
     const auto [low, high] = interval80(price);
-    ValidationRow result{table_id + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high};
+    ValidationRow result{
+        table_id + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high, shape_of(row)};
     result.key = {{"gpu", name}, {"op", std::string(json::name_of(table.operation))}, {"dtype", row.dtype}};
     if (const auto* all_reduce = std::get_if<AllReduce>(&row.operation)) {
       result.key["op"] = "all_reduce";

@@ -58,10 +58,13 @@ struct KernelTableOptions {
   const Catalogue* catalogue = nullptr;         // required, unless `model` is given
   std::string data_dir;                         // root of the product's data, for the kernel profile
   const kernels::KernelModel* model = nullptr;  // prices with this one; `gpu` then only names the group
+  // Measurements of the row's own GPU, or of its architecture, that the model does without.
+  kernels::LeaveOut leave_out = kernels::LeaveOut::nothing;
 };
 
 // Prices every row of the table, or of the kernel records that the file holds. Keys: gpu, op, dtype (and gpus
-// for collectives). Throws InputError, also for a GPU that the catalogue does not know.
+// for collectives); shape: the columns of the operation. Throws InputError, also for a GPU that the catalogue
+// does not know.
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options);
 
 // The 80 % interval that a price states: time / (1 + spread80) .. time (1 + spread80).

@@ -43,7 +43,7 @@ double mean_keys(double q, double context, double window, bool causal) {
 
 }  // namespace
 
-Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
+Price KernelModel::price(const AttentionPrefill& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.compute);
   const std::string_view format = attention_format(unit, op.kv);
   const PrefillConstants& c = prefill_constants(format);
@@ -111,6 +111,9 @@ Price KernelModel::price(const AttentionPrefill& op, Explanation* why) const {
                                                    : Limiter::hbm_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
+  if (choice != nullptr) {
+    *choice = {rows, kKeys, tiles};
+  }
   if (why != nullptr) {
     why->add(
         fmt::format("{} sequences, {} queries of {} heads on {:.0f} keys each on average: 4 x {:.4g} pairs x "

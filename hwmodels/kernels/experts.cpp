@@ -26,7 +26,7 @@ constexpr std::array<double, 4> kTileRows = {16, 32, 64, 128};
 constexpr double kTileColumns = 128.0;
 }  // namespace
 
-Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
+Price KernelModel::price(const GroupedExperts& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.activations);
   const std::string_view format = format_name(unit, op.weights);
   const ExpertConstants& c = expert_constants(format);
@@ -79,6 +79,10 @@ Price KernelModel::price(const GroupedExperts& op, Explanation* why) const {
   price.fraction_of_peak = price.limiter == Limiter::compute
                                ? flops / peak / price.time.si()
                                : price.hbm_bytes.si() / bandwidth / price.time.si();
+  if (choice != nullptr) {  // gate and up; the down projection follows in a grid of its own
+    const double row_tiles = touched * std::max(1.0, std::ceil(routed / touched / tile - 1e-9));
+    *choice = {tile, kTileColumns, row_tiles * std::ceil(2.0 * ffn / kTileColumns)};
+  }
   if (why != nullptr) {
     why->add(
         fmt::format("{:.1f} of {} experts touched by {} tokens, {:.0f} rows on this rank: {:.4g} B of "

@@ -49,12 +49,12 @@ double blocks_of(std::int64_t queries, std::int64_t context, Tile tile, bool cau
   if (!causal) {
     return static_cast<double>(tiles * all);
   }
-  double blocks = 0.0;
+  std::int64_t blocks = 0;
   for (std::int64_t i = 0; i < tiles; ++i) {
     const std::int64_t last = std::min(context, context - queries + (i + 1) * tile.rows);
-    blocks += static_cast<double>((last + tile.keys - 1) / tile.keys);
+    blocks += (last + tile.keys - 1) / tile.keys;
   }
-  return blocks;
+  return static_cast<double>(blocks);
 }
 
 const FlashAttentionConstants& of_version(const std::vector<FlashAttentionConstants>& all, Version version) {

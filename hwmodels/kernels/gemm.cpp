@@ -7,15 +7,19 @@
 //             and its ceiling (wave quantisation)
 //   t_step  = max(2 bm bn 64 / (P_SM e) + c 64 (bm + bn) bytes / (128 B/clk), shortest step)
 //   HBM     = s + ramp s / (s + ramp), s = (A + B + D bytes) / (BW e min(1, sm_ramp busy SMs / SMs))
-//   L2      = tiles (bm A + bn B) k bytes / (SMs x B/clk x clock)
+//   L2      = (tiles (bm A + bn B) + c_edge A rows of tiles beyond m) k bytes / (SMs x B/clk x clock)
 //
 // Small m (decode) is the HBM term: streaming the weights. The droop is the clock that a GPU loses under long
 // full load; where it has less power for its peak than the GPU of the profile, it loses more (Power). q(A) is
 // the pass that quantises activations to fp8, int8 or fp4; t0 of such a GEMM is that of 16 bit. A candidate
 // grows with m, n and k but where one more row of tiles lets more SMs stream (a few per cent at small m and
 // n), hence so does their minimum. Constants are fitted per GPU and format (calibrate/fit); the held-out
-// errors stand in the profile. Known to fail: shapes whose library heuristic picks another kernel than the
-// best (up to 2x, mostly m of 64 to 256), and sizes that are not multiples of 8.
+// errors stand in the profile.
+//
+// Block-scaled fp8 on Hopper is DeepGEMM's, which takes the tile with the fewest waves, not the fastest, and
+// pays for rows beyond m several times what real rows cost (fetched out of bounds; fitted, 3 to 5 times):
+// there 129 rows can take longer than 256, as measured. Known to fail: shapes whose library heuristic picks
+// another kernel than the best (up to 2x, mostly m of 64 to 256), and sizes that are not multiples of 8.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,10 +33,9 @@ namespace gpuplan::kernels {
 namespace {
 
 struct Tile {
-  double m, n;
+  double m = 0.0, n = 0.0, sms = 1.0;  // sms: that share it, each computing as many of its rows
 };
-// The last one is a pair of SMs' (Blackwell).
-constexpr std::array<Tile, 11> kTiles = {{{16, 64},
+constexpr std::array<Tile, 14> kTiles = {{{16, 64},
                                           {16, 128},
                                           {32, 64},
                                           {32, 128},
@@ -42,12 +45,39 @@ constexpr std::array<Tile, 11> kTiles = {{{16, 64},
                                           {128, 128},
                                           {128, 256},
                                           {256, 128},
-                                          {256, 256}}};
+                                          {256, 64, 2},
+                                          {256, 128, 2},
+                                          {256, 192, 2},
+                                          {256, 256, 2}}};
+constexpr std::size_t kPairTiles = 4;  // the last, Blackwell's
 constexpr std::array<double, 6> kSplits = {1, 2, 3, 4, 8, 16};
 constexpr double kStepDepth = 64.0;
 
 // A split walks no less of k than this.
 constexpr double kShortestSplit = 256.0;
+
+// DeepGEMM takes over from a kernel with A and B swapped at this many rows.
+constexpr std::int64_t kDeepGemmRows = 32;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The tile that DeepGEMM (as TensorRT-LLM 1.x carries it) gives a block-scaled GEMM on Hopper, best or not:
+// 64 or 128 rows; of 16, 24 .. 128 columns those with the fewest waves, then with the fullest last wave, then
+// the fewest.
+Tile deep_gemm_tile(std::int64_t m, std::int64_t n, std::int64_t sms) {
+  const std::int64_t rows = m <= 64 ? 64 : 128;
+  std::int64_t least_waves = 0, fullest = 0, best = 0;
+  for (std::int64_t columns = 16; columns <= 128; columns += 8) {
+    const std::int64_t tiles = ceil_div(m, rows) * ceil_div(n, columns);
+    const std::int64_t waves = ceil_div(tiles, sms), last = tiles - (waves - 1) * sms;
+    if (best == 0 || waves < least_waves || (waves == least_waves && last > fullest)) {
+      least_waves = waves;
+      fullest = last;
+      best = columns;
+    }
+  }
+  return {static_cast<double>(rows), static_cast<double>(best)};
+}
 
 struct Candidate {
   double compute = 0.0, hbm = 0.0, l2 = 0.0, reduction = 0.0, time = 1e300;
@@ -76,7 +106,7 @@ bool quantises(Precision activations) {
 
 }  // namespace
 
-Price KernelModel::price(const Gemm& op, Explanation* why) const {
+Price KernelModel::price(const Gemm& op, Explanation* why, TileChoice* choice) const {
   const Precision unit = compute_precision(op.activations);
   const GemmConstants& c = gemm_constants(unit, op.weights);
   const double m = static_cast<double>(op.m), n = static_cast<double>(op.n), k = static_cast<double>(op.k);
@@ -100,19 +130,27 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
   const double l2_rate = 1.0 / (c.l2_bytes_per_clock * clock * sms);
   const double shortest_step = c.step * 1e-6, wave_overhead = c.wave_overhead * 1e-6;
 
+  const bool chosen = c.deep_gemm && op.m >= kDeepGemmRows;
+  const Tile given = chosen ? deep_gemm_tile(op.m, op.n, gpu_.sm_count) : Tile{};
+  const std::span<const Tile> candidates =
+      chosen ? std::span(&given, 1)
+             : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : kPairTiles));
   Candidate best;
-  for (const Tile& tile : std::span(kTiles).first(kTiles.size() - (c.pair_tiles ? 0 : 1))) {
+  for (const Tile& tile : candidates) {
     const double tiles = std::ceil(m / tile.m) * std::ceil(n / tile.n);
     const double operands =
-        c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock);
-    const double step = std::max(2.0 * tile.m * tile.n * kStepDepth / mma_rate + operands, shortest_step);
-    const double l2 = tiles * (tile.m * a_bytes + tile.n * b_bytes) * k * l2_rate;
+        c.operand_cost * kStepDepth * (tile.m * a_bytes + tile.n * smem_b) / (128.0 * clock * tile.sms);
+    const double step =
+        std::max(2.0 * tile.m * tile.n * kStepDepth / (mma_rate * tile.sms) + operands, shortest_step);
+    const double beyond = (std::ceil(m / tile.m) * tile.m - m) * std::ceil(n / tile.n);
+    const double l2 =
+        (tiles * (tile.m * a_bytes + tile.n * b_bytes) + c.edge_cost * beyond * a_bytes) * k * l2_rate;
     for (const double wanted : kSplits) {
-      if (wanted > 1.0 && tiles >= sms) {
+      if (wanted > 1.0 && (chosen || tiles * tile.sms >= sms)) {
         break;
       }
       const double splits = std::min(wanted, most_splits);  // not whole at the limit, so that T has no step
-      const double blocks = tiles * splits;
+      const double blocks = tiles * tile.sms * splits;
       const double even = std::max(1.0, blocks / sms);
       const double waves = even + (1.0 - c.wave_smoothing) * (std::ceil(even) - even);
       const double steps = std::ceil(k / (splits * kStepDepth) - 1e-9);
@@ -159,6 +197,10 @@ Price KernelModel::price(const Gemm& op, Explanation* why) const {
                                                    : Limiter::l2_bandwidth;
   price.fraction_of_peak =
       price.limiter == Limiter::compute ? flops / peak / time : price.hbm_bytes.si() / bandwidth / time;
+  if (choice != nullptr) {
+    const double tiles = std::ceil(m / best.tile.m) * std::ceil(n / best.tile.n);
+    *choice = {best.tile.m, best.tile.n, tiles * best.splits};
+  }
   if (why != nullptr) {
     why->add(fmt::format("GEMM m={} n={} k={}, activations {}, weights {}: 2 m n k = {:.4g} FLOP, {:.4g} B",
                          op.m, op.n, op.k, json::name_of(op.activations), json::name_of(op.weights), flops,

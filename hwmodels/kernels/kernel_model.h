@@ -15,41 +15,32 @@
 #include "hwmodels/kernels/price.h"
 #include "hwmodels/kernels/profile.h"
 #include "hwmodels/kernels/residual.h"
+#include "hwmodels/kernels/standing.h"
+#include "hwmodels/kernels/transfer.h"
 
 namespace gpuplan::kernels {
-
-// What a GPU's power does to its clock under full load, against the GPU that the profile was fitted on. Power
-// goes with the clock where the voltage is at its floor and with the cube where the voltage follows; the
-// square between them is assumed.
-struct Power {
-  double clock = 1.0;  // that the power for each FLOP/s of peak allows, over that of the profile's GPU
-
-  // The share of time that full load adds to compute, where it added `fitted`.
-  [[nodiscard]] double droop(double fitted) const {
-    return clock > 1.0 ? std::max(0.0, (1.0 + fitted) / clock - 1.0) : fitted;
-  }
-  // Time that each FLOP takes longer than at peak, over its time at peak: nothing where power is plentiful,
-  // and nothing in a kernel that leaves the matrix units idle.
-  [[nodiscard]] double lack() const { return std::max(0.0, 1.0 / clock - 1.0); }
-};
 
 class KernelModel {
  public:
   KernelModel(const Gpu& gpu, KernelProfile profile);
-  // The profile that calibrate/profiles/ holds for this GPU, or its architecture's sibling (physics),
-  // or the built-in defaults.
-  static KernelModel for_gpu(const Gpu& gpu, const std::string& data_dir);
+  // With the profile that calibrate/profiles/ holds for this GPU; else with that of the nearest GPU, carried
+  // over (physics, transfer.h); or with the built-in defaults where the catalogue names no profile.
+  static KernelModel for_gpu(const Gpu& gpu, const std::string& data_dir,
+                             LeaveOut leave_out = LeaveOut::nothing);
 
   [[nodiscard]] const Gpu& gpu() const { return gpu_; }
   [[nodiscard]] const KernelProfile& profile() const { return profile_; }
 
-  [[nodiscard]] Price price(const Gemm& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const AttentionPrefill& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const AttentionDecode& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const Gemm& op, Explanation* why = nullptr, TileChoice* choice = nullptr) const;
+  [[nodiscard]] Price price(const AttentionPrefill& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
+  [[nodiscard]] Price price(const AttentionDecode& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
   [[nodiscard]] Price price(const Elementwise& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Embedding& op, Explanation* why = nullptr) const;
   [[nodiscard]] Price price(const Sampling& op, Explanation* why = nullptr) const;
-  [[nodiscard]] Price price(const GroupedExperts& op, Explanation* why = nullptr) const;
+  [[nodiscard]] Price price(const GroupedExperts& op, Explanation* why = nullptr,
+                            TileChoice* choice = nullptr) const;
   // `scale_up` and `switch_reduction` describe the node the GPUs sit in.
   [[nodiscard]] Price price(const AllReduce& op, ScaleUp scale_up, bool switch_reduction,
                             Explanation* why = nullptr) const;
@@ -102,7 +93,7 @@ class KernelModel {
   Gpu gpu_;
   KernelProfile profile_;
   bool own_gpu_ = false;
-  bool same_architecture_ = false;  // as the GPU the profile was fitted on
+  bool related_ = false;  // the GPU the profile was fitted on has the same kind of chip
   Power power_;
   std::vector<Curves> gemm_curves_, prefill_curves_, decode_curves_, expert_curves_;  // as in the profile
   OperationConstants operations_;

@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 #include "hwmodels/kernels/kernel_model.h"
 #include "hwmodels/kernels/standing.h"
+#include "hwmodels/kernels/transfer.h"
 
 namespace gpuplan::kernels {
 
@@ -27,22 +29,10 @@ bool fitted_on(const KernelProfile& profile, const Gpu& gpu) {
          same(d.scale_up_bandwidth, gpu.scale_up_bandwidth.si()) && same(d.tdp, gpu.tdp.si());
 }
 
-Power power_of(const FittedDatasheet& fitted, const Gpu& gpu) {
-  const double peak = gpu.peak(Precision::bf16).value_or(FlopsPerSecond(0.0)).si();
-  if (fitted.tdp <= 0.0 || fitted.bf16_peak <= 0.0 || gpu.tdp.si() <= 0.0 || peak <= 0.0) {
-    return {};
-  }
-  return {std::sqrt(gpu.tdp.si() / peak / (fitted.tdp / fitted.bf16_peak))};
-}
-
-// How much wider errors are with constants of another GPU, from pricing each measured GPU's tables with the
-// profiles of the others, and records of other libraries on other boards. Same architecture (H100 and H200,
-// both ways): medians grow by 1.0 to 1.3 and stay below 12 %; dense GEMM on the PCIe cards of A100 and H100:
-// 4 and 9 %, and four of five rows within the spread stated. Another architecture (Hopper and Blackwell, both
-// ways): 10 to 13 % for GEMM and prefill, 15 to 29 % for decode, 2 to 6 times the own error; Ampere's
-// constants on Hopper: 28 to 57 %. GPUs without a profile (assumed) are treated as the latter.
-constexpr Borrowed kSameArchitecture = {1.3, 0.06};
-constexpr Borrowed kOtherArchitecture = {3.0, 0.25};
+// How much wider errors are of a what-if of the GPU measured, and of formats that borrow another's constants
+// (assumed). Constants of another GPU bring their own errors along (transfer.h).
+constexpr Borrowed kRelated = {1.3, 0.06};
+constexpr Borrowed kUnrelated = {3.0, 0.25};
 
 }  // namespace
 
@@ -53,9 +43,8 @@ KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile)
     : gpu_(gpu),
       profile_(std::move(profile)),
       own_gpu_(fitted_on(profile_, gpu_)),
-      same_architecture_(!profile_.datasheet.architecture.empty() &&
-                         gpu_.architecture.starts_with(profile_.datasheet.architecture)),
-      power_(power_of(profile_.datasheet, gpu_)),
+      related_(profile_.gpu == gpu_.name || same_chip_family(profile_.datasheet, gpu_)),
+      power_(power_of(profile_, gpu_)),
       gemm_curves_(curves_of(profile_.gemm, kGemmFeatures, "gemm")),
       prefill_curves_(curves_of(profile_.prefill, kPrefillFeatures, "prefill")),
       decode_curves_(curves_of(profile_.decode, kDecodeFeatures, "decode")),
@@ -100,27 +89,86 @@ KernelProfile read_profile(const std::string& path) {
 
 }  // namespace
 
-KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir) {
-  const std::string path = data_dir + "/calibrate/profiles/" + gpu.kernel_profile + ".json";
-  std::error_code error;
-  const bool exists = !gpu.kernel_profile.empty() && std::filesystem::exists(path, error);
-  // Read once a process: the curves are long, and sweeps ask for the same GPU again and again.
+namespace {
+
+// The profiles of a folder, each read once a process: the curves are long, and sweeps ask for the same GPU
+// again and again. Not thread-safe.
+class Profiles {
+ public:
+  // nullptr where there is no such file.
+  const KernelProfile* at(const std::string& path) {
+    auto profile = read_.find(path);
+    if (profile == read_.end()) {
+      std::error_code error;
+      if (!std::filesystem::is_regular_file(path, error)) {
+        return nullptr;
+      }
+      profile = read_.emplace(path, read_profile(path)).first;
+    }
+    return &profile->second;
+  }
+  // In the order of their names.
+  std::vector<const KernelProfile*> all(const std::string& folder) {
+    std::vector<std::string> paths;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.path().extension() == ".json") {
+        paths.push_back(entry.path().string());
+      }
+    }
+    std::sort(paths.begin(), paths.end());
+    std::vector<const KernelProfile*> out;
+    for (const std::string& path : paths) {
+      if (const KernelProfile* profile = at(path)) {
+        out.push_back(profile);
+      }
+    }
+    return out;
+  }
+
+ private:
+  std::map<std::string, KernelProfile> read_;
+};
+
+KernelProfile profile_for(const Gpu& gpu, const std::string& data_dir, LeaveOut leave_out,
+                          Profiles& profiles) {
+  KernelProfile assumed;
+  assumed.source = "assumed: no profile for this architecture";
+  if (gpu.kernel_profile.empty()) {
+    return assumed;
+  }
+  const std::string folder = data_dir + "/calibrate/profiles/";
+  const auto usable = [&](const KernelProfile* profile) {
+    return profile != nullptr && !left_out(leave_out, profile->gpu, profile->datasheet.architecture, gpu);
+  };
+  // The profile that the catalogue names is the GPU's own, or a sibling's; else it is a guess as good as
+  // ours.
+  const KernelProfile* named = profiles.at(folder + gpu.kernel_profile + ".json");
+  if (usable(named) && named->gpu == gpu.name) {
+    return *named;
+  }
+  if (usable(named) && same_chip_family(named->datasheet, gpu)) {
+    return transferred(*named, gpu);
+  }
+  std::vector<const KernelProfile*> measured = profiles.all(folder);
+  std::erase_if(measured, [&](const KernelProfile* profile) { return !usable(profile); });
+  const KernelProfile* nearest = nearest_profile(measured, gpu);
+  return nearest != nullptr ? transferred(*nearest, gpu) : assumed;
+}
+
+}  // namespace
+
+KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir, LeaveOut leave_out) {
   static std::mutex mutex;
-  static std::map<std::string, KernelProfile> profiles;
-  static std::map<std::array<std::string, 3>, OperationConstants> operations;
+  static Profiles profiles;
+  static std::map<std::tuple<std::string, std::string, std::string, LeaveOut>, OperationConstants> operations;
   const std::lock_guard lock(mutex);
-  const std::array<std::string, 3> key = {data_dir, gpu.name, gpu.architecture};
+  const auto key = std::tuple(data_dir, gpu.name, gpu.architecture, leave_out);
   auto constants = operations.find(key);
   if (constants == operations.end()) {
-    constants = operations.emplace(key, OperationConstants::for_gpu(gpu, data_dir)).first;
+    constants = operations.emplace(key, OperationConstants::for_gpu(gpu, data_dir, leave_out)).first;
   }
-  auto profile = profiles.find(exists ? path : "");
-  if (profile == profiles.end()) {
-    KernelProfile assumed;
-    assumed.source = "assumed: no profile for this architecture";
-    profile = profiles.emplace(exists ? path : "", exists ? read_profile(path) : assumed).first;
-  }
-  KernelModel model(gpu, profile->second);
+  KernelModel model(gpu, profile_for(gpu, data_dir, leave_out, profiles));
   model.operations_ = constants->second;
   return model;
 }
@@ -236,8 +284,8 @@ const ExpertConstants& KernelModel::expert_constants(std::string_view format) co
 
 void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_constants, bool outside,
                                const Curves* curves, std::span<const double> features) const {
-  // Which kernel a library picks for a shape carries over to a GPU of the same architecture, no further.
-  const bool corrected = curves != nullptr && own_constants && (own_gpu_ || same_architecture_);
+  // Which kernel a library picks for a shape carries over to a GPU with the same kind of chip, no further.
+  const bool corrected = curves != nullptr && own_constants && (own_gpu_ || related_);
   if (corrected && !curves->correction.empty()) {
     price.correction = std::exp(curves->correction.at(features));
     price.time *= price.correction;
@@ -252,9 +300,13 @@ void KernelModel::set_standing(Price& price, const FamilyError& error, bool own_
     price.relative_error = std::exp(curves->error.at(features));
     price.spread80 *= price.relative_error / error.median;
   }
-  if (!measured) {
-    const bool related = own_constants && error.rows > 0 && same_architecture_;
-    widen(price, related ? kSameArchitecture : kOtherArchitecture);
+  const TransferError& transfer = error.transfer;
+  if (!measured && own_constants && error.rows > 0 && transfer.factor > 0.0) {
+    const double unknown = 1e-6 * transfer.fixed / price.time.si();
+    price.relative_error = std::max(transfer.median, transfer.factor * price.relative_error) + 0.5 * unknown;
+    price.spread80 = std::max(transfer.q80, transfer.factor * price.spread80) + unknown;
+  } else if (!measured) {
+    widen(price, own_constants && error.rows > 0 && related_ ? kRelated : kUnrelated);
   }
   mark_range(price, outside);
 }
@@ -265,9 +317,12 @@ void KernelModel::explain_standing(const Price& price, const FamilyError& error,
                         100.0 * std::abs(price.correction - 1.0), price.correction > 1.0 ? "longer" : "less",
                         price.time.si() * 1e6));
   }
-  const std::string basis = error.rows > 0 ? fmt::format("held-out median error {:.1f} % over {} rows",
-                                                         100.0 * error.median, error.rows)
-                                           : std::string("nobody measured them");
+  const std::string basis =
+      error.rows == 0 ? std::string("nobody measured them")
+      : error.transfer.factor > 0.0
+          ? fmt::format("carried over to this GPU, where measured GPUs left out show at least {:.0f} %",
+                        100.0 * error.transfer.median)
+          : fmt::format("held-out median error {:.1f} % over {} rows", 100.0 * error.median, error.rows);
   why.add(fmt::format("constants: profile {} ({}), {}; {}; expected here {:.0f} %{}", profile_.name,
                       profile_.gpu.empty() ? "no GPU" : profile_.gpu, json::name_of(price.provenance), basis,
                       100.0 * price.relative_error,

@@ -22,7 +22,8 @@ void describe(V& v, Entries<Constants>& s) {
 }
 
 template <class Constants>
-std::vector<Constants> read_entries(const std::string& data_dir, const char* family) {
+std::vector<Constants> read_entries(const std::string& data_dir, const char* family, const Gpu& gpu,
+                                    LeaveOut leave_out) {
   const std::string path = data_dir + "/calibrate/profiles/operations/" + family + ".json";
   std::error_code error;
   Entries<Constants> file;
@@ -33,6 +34,8 @@ std::vector<Constants> read_entries(const std::string& data_dir, const char* fam
       throw InputError(std::move(problems));
     }
   }
+  std::erase_if(file.entries,
+                [&](const Constants& c) { return left_out(leave_out, c.gpu, c.architecture, gpu); });
   return std::move(file.entries);
 }
 
@@ -61,23 +64,29 @@ constexpr Borrowed kOtherArchitecture = {3.0, 0.15};
 
 }  // namespace
 
-OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string& data_dir) {
-  OperationConstants c;
-  c.standard_attention =
-      nearest_entry(read_entries<StandardAttentionConstants>(data_dir, "standard_attention"), gpu);
+OperationConstants OperationConstants::for_gpu(const Gpu& gpu, const std::string& data_dir,
+                                               LeaveOut leave_out) {
+  const auto entries = [&]<class Constants>(Constants /*tag*/, const char* family) {
+    return read_entries<Constants>(data_dir, family, gpu, leave_out);
+  };
+  const auto nearest = [&]<class Constants>(Constants& out, const char* family) {
+    out = nearest_entry(entries(Constants{}, family), gpu);
+  };
   using Version = FlashAttention::Version;
-  c.flash_attention = nearest_of_each(read_entries<FlashAttentionConstants>(data_dir, "flash_attention"), gpu,
+  OperationConstants c;
+  nearest(c.standard_attention, "standard_attention");
+  c.flash_attention = nearest_of_each(entries(FlashAttentionConstants{}, "flash_attention"), gpu,
                                       std::array{Version::fa2, Version::fa3},
                                       [](const FlashAttentionConstants& one) { return one.version; });
-  c.sparse = nearest_of_each(read_entries<SparseConstants>(data_dir, "sparse_gemm"), gpu,
+  c.sparse = nearest_of_each(entries(SparseConstants{}, "sparse_gemm"), gpu,
                              std::array<std::string_view, 3>{"bf16", "fp8", "int8"},
                              [](const SparseConstants& one) { return std::string_view(one.format); });
-  c.int4 = nearest_entry(read_entries<Int4Constants>(data_dir, "int4_gemm"), gpu);
-  c.convolution = nearest_entry(read_entries<ConvolutionConstants>(data_dir, "convolution"), gpu);
-  c.copy = nearest_entry(read_entries<CopyConstants>(data_dir, "copy"), gpu);
-  c.row_pass = nearest_entry(read_entries<RowPassConstants>(data_dir, "row_pass"), gpu);
-  c.launch = nearest_entry(read_entries<LaunchConstants>(data_dir, "launch"), gpu);
-  c.memory = nearest_entry(read_entries<MemoryConstants>(data_dir, "memory"), gpu);
+  nearest(c.int4, "int4_gemm");
+  nearest(c.convolution, "convolution");
+  nearest(c.copy, "copy");
+  nearest(c.row_pass, "row_pass");
+  nearest(c.launch, "launch");
+  nearest(c.memory, "memory");
   return c;
 }
 

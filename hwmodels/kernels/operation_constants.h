@@ -16,6 +16,7 @@
 #include "hwmodels/kernels/operations.h"
 #include "hwmodels/kernels/price.h"
 #include "hwmodels/kernels/profile.h"
+#include "hwmodels/kernels/standing.h"
 
 namespace gpuplan::kernels {
 
@@ -246,7 +247,8 @@ struct OperationConstants {
   MemoryConstants memory;
 
   // Reads data_dir's calibrate/profiles/operations; a missing file leaves the defaults. Throws InputError.
-  static OperationConstants for_gpu(const Gpu& gpu, const std::string& data_dir);
+  static OperationConstants for_gpu(const Gpu& gpu, const std::string& data_dir,
+                                    LeaveOut leave_out = LeaveOut::nothing);
 };
 
 // Longest limit, and what it does not hide of the others: longest + leak x (squares of the others) / longest.

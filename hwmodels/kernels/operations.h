@@ -46,6 +46,8 @@ struct AttentionDecode {
   // Whether L2 may still hold KV from the same call just before: true in back-to-back measurements, never in
   // a model, where a step passes through all weights between two visits of a layer.
   bool warm_l2 = false;
+  // Whether kernels are chosen as TensorRT-LLM does before Blackwell: few short sequences run head by head.
+  bool tensorrt_llm = false;
 };
 
 // A memory-bound pass over a tensor: norm, residual add, rotary, activation, cast, KV write.

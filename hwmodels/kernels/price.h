@@ -42,4 +42,10 @@ struct Explanation {
   void add(std::string line) { lines.push_back(std::move(line)); }
 };
 
+// How a model cuts an operation into blocks of threads, filled only on request (launch_shape.h).
+struct TileChoice {
+  double rows = 0.0, columns = 0.0;  // of the output, or queries of a head
+  double blocks = 1.0;               // tiles times splits; splits need not be whole
+};
+
 }  // namespace gpuplan::kernels

@@ -13,6 +13,14 @@
 
 namespace gpuplan::kernels {
 
+// How constants of one GPU erred on another whose measurements were left out (transfer.h).
+struct TransferError {
+  double factor = 0.0;  // of the errors on the GPU measured; 0: these constants were not transferred
+  double median = 0.0;  // at least, absolute and relative
+  double q80 = 0.0;     // at least, of the 80 % interval
+  double fixed = 0.0;   // us that the interval is wider by, for fixed times nobody knows; half of it expected
+};
+
 // Errors of one model family on one GPU, on rows that the fit did not see: a random share of the rows, and
 // all rows of shapes of which it saw none ("unseen").
 struct FamilyError {
@@ -24,6 +32,7 @@ struct FamilyError {
   std::int64_t unseen_rows = 0;
   double far_median = 0.5;  // on the largest tenth of the work, with curves fitted to the rest
   double q80 = 0.6;  // the 80 % interval: within a factor 1 + q80 of the prediction (82.5 % of those `rows`)
+  TransferError transfer;  // set by transferred(), stored in no profile
 };
 template <class V>
 void describe(V& v, FamilyError& s) {
@@ -70,9 +79,11 @@ struct GemmConstants {
   double droop = 0.185;         // loss of clock under long full load
   double droop_log10_flops = 12.4;  // where half of it is reached
   double droop_slope = 2.5;         // per decade of FLOP
-  bool pair_tiles = false;          // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
-  double quantise = 0.0;            // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
-  double quantise_share = 0.5;      // share of bandwidth of that pass
+  double edge_cost = 0.0;   // of a byte of a row beyond the last, fetched for nothing, against L2's others
+  bool deep_gemm = false;   // tiles as DeepGEMM chooses them (block-scaled fp8 on Hopper)
+  bool pair_tiles = false;  // tiles of 256 x 256, computed by a pair of SMs (Blackwell)
+  double quantise = 0.0;    // us, fixed part of a dynamic quantise pass over A; 0 for 16-bit A
+  double quantise_share = 0.5;  // share of bandwidth of that pass
   FamilyError error;
   Correction correction;
 };
@@ -99,6 +110,9 @@ void describe(V& v, GemmConstants& s) {
   v.field("droop", s.droop, "clock lost under long full load", json::not_negative());
   v.field("droop_log10_flops", s.droop_log10_flops, "where half of the droop is reached");
   v.field("droop_slope", s.droop_slope, "steepness of the droop per decade of FLOP", json::positive());
+  v.field("edge_cost", s.edge_cost, "of a byte of a row beyond the last one, against others that L2 delivers",
+          json::not_negative());
+  v.field("deep_gemm", s.deep_gemm, "tiles as DeepGEMM chooses them");
   v.field("pair_tiles", s.pair_tiles, "tiles of 256 x 256, computed by a pair of SMs");
   v.field("quantise", s.quantise, "fixed part of the quantise pass over A (us)", json::not_negative());
   v.field("quantise_share", s.quantise_share, "share of bandwidth of the quantise pass", json::positive());
@@ -311,6 +325,7 @@ struct KernelProfile {
   std::vector<PrefillConstants> prefill = {PrefillConstants{}};
   std::vector<DecodeConstants> decode = {DecodeConstants{}};
   int widest_group = 32;  // query heads a KV head that the grouped decode kernel takes
+  bool xqa = false;       // decode kernels are chosen and split as by TensorRT-LLM before Blackwell
   std::vector<AllReduceConstants> all_reduce = {AllReduceConstants{}};
   PassConstants passes;
   std::vector<ExpertConstants> experts = {ExpertConstants{}};
@@ -329,6 +344,7 @@ void describe(V& v, KernelProfile& s) {
   v.field("decode", s.decode, "decode attention by format and kind of heads");
   v.field("widest_group", s.widest_group, "query heads a KV head that the grouped decode kernel takes",
           json::at_least(1));
+  v.field("xqa", s.xqa, "decode kernels chosen and split as by TensorRT-LLM before Blackwell");
   v.field("all_reduce", s.all_reduce, "all-reduce by library and ranks");
   v.field("passes", s.passes, "memory-bound passes");
   v.field("experts", s.experts, "grouped expert GEMMs by format");
@@ -336,5 +352,8 @@ void describe(V& v, KernelProfile& s) {
   v.field("launch_source", s.launch_source, "where the two launch times come from");
   v.field("launch_graph", s.launch_graph, "between kernels of a CUDA graph (us)", json::not_negative());
 }
+
+// Whether decode attention runs in the kernel that shares K and V among the query heads of a group.
+bool decodes_grouped(const KernelProfile& profile, int sm_count, const AttentionDecode& op);
 
 }  // namespace gpuplan::kernels

@@ -62,7 +62,7 @@ std::array<double, 7> features(const AttentionPrefill& op) {
           window_share(op.window, context)};
 }
 
-std::array<double, 7> features(const AttentionDecode& op) {
+std::array<double, 8> features(const AttentionDecode& op) {
   const double batch = static_cast<double>(op.batch);
   return {log2_of(batch),
           log2_of(op.context),
@@ -70,7 +70,8 @@ std::array<double, 7> features(const AttentionDecode& op) {
           log2_of(op.kv_heads),
           log2_of(static_cast<double>(op.heads) / std::max(1, op.kv_heads)),
           static_cast<double>(op.head_dim),
-          window_share(op.window, op.context)};
+          window_share(op.window, op.context),
+          log2_of(batch * op.heads)};
 }
 
 std::array<double, 7> features(const GroupedExperts& op) {

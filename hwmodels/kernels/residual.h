@@ -18,15 +18,15 @@ namespace gpuplan::kernels {
 inline constexpr std::array<std::string_view, 3> kGemmFeatures = {"log2_m", "log2_n", "log2_k"};
 inline constexpr std::array<std::string_view, 7> kPrefillFeatures = {
     "log2_batch", "log2_tokens", "log2_ctas", "log2_kv_heads", "log2_group", "head_dim", "log2_window_share"};
-inline constexpr std::array<std::string_view, 7> kDecodeFeatures = {
-    "log2_batch", "log2_context", "log2_ctas",        "log2_kv_heads",
-    "log2_group", "head_dim",     "log2_window_share"};
+inline constexpr std::array<std::string_view, 8> kDecodeFeatures = {
+    "log2_batch", "log2_context", "log2_ctas",         "log2_kv_heads",
+    "log2_group", "head_dim",     "log2_window_share", "log2_head_ctas"};
 inline constexpr std::array<std::string_view, 7> kExpertFeatures = {
     "log2_tokens", "log2_rows", "log2_local", "log2_imbalance", "log2_hidden", "log2_ffn", "log2_top_k"};
 
 std::array<double, 3> features(const Gemm& op);
 std::array<double, 7> features(const AttentionPrefill& op);  // ctas: sequences x query heads
-std::array<double, 7> features(const AttentionDecode& op);   // ctas: sequences x KV heads
+std::array<double, 8> features(const AttentionDecode& op);   // ctas: sequences x KV heads; head_ctas: x heads
 std::array<double, 7> features(const GroupedExperts& op);    // rows: tokens per local expert
 
 struct ResidualAxis {

@@ -57,6 +57,7 @@ void describe(V& v, DecodeSpec& s) {
   v.field("precision", s.precision, "computed in");
   v.field("kv", s.kv, "how the cache is stored; default: precision");
   v.field("warm_l2", s.op.warm_l2, "the same cache was read just before: L2 may hold it");
+  v.field("tensorrt_llm", s.op.tensorrt_llm, "kernels chosen as TensorRT-LLM does before Blackwell");
 }
 
 struct FlashAttentionSpec {

@@ -10,13 +10,17 @@ namespace {
 
 using kernels::Price;
 
-std::vector<KernelPart> image_kernels(const NetworkSpecOperation& op, const kernels::KernelModel& model) {
+std::vector<KernelPart> image_kernels(const NetworkSpecOperation& op, const KernelPricing& pricing) {
   std::vector<KernelPart> parts;
   for (const NetworkKernel& kernel : lower_network(
            op.resolved_model,
            {.batch = op.batch, .precision = *op.precision, .layout = op.layout, .fused = op.fused})) {
-    parts.push_back(
-        {kernel.name, std::visit([&](const auto& what) { return model.price(what); }, kernel.operation)});
+    parts.push_back(std::visit(
+        [&](const auto& what) {
+          return KernelPart{
+              .name = kernel.name, .price = pricing.model.price(what), .occupancy = pricing.occupancy(what)};
+        },
+        kernel.operation));
   }
   return parts;
 }
@@ -58,7 +62,11 @@ std::vector<KernelPart> decoder_kernels(const NetworkSpecOperation& op, const Ke
           }
         },
         operation.operation);
-    parts.push_back({std::string(operation.name), price, operation.count});
+    parts.push_back({.name = std::string(operation.name),
+                     .price = price,
+                     .calls = operation.count,
+                     .occupancy = std::visit([&](const auto& what) { return pricing.occupancy(what); },
+                                             operation.operation)});
   }
   return parts;
 }
@@ -86,7 +94,7 @@ void NetworkSpecOperation::check(const OperationSource& source, std::vector<Prob
 KernelOutcome NetworkSpecOperation::price(const KernelPricing& pricing, kernels::Explanation* why) const {
   KernelOutcome outcome;
   outcome.parts = resolved_model.kind == ModelKind::decoder ? decoder_kernels(*this, pricing)
-                                                            : image_kernels(*this, pricing.model);
+                                                            : image_kernels(*this, pricing);
   std::vector<Price> launches;
   for (const KernelPart& part : outcome.parts) {
     launches.insert(launches.end(), static_cast<std::size_t>(std::llround(part.calls)), part.price);

@@ -12,6 +12,7 @@
 
 #include "hwmodels/json/describe.h"
 #include "hwmodels/kernels/kernel_model.h"
+#include "hwmodels/kernels/launch_shape.h"
 #include "hwmodels/kernels/occupancy.h"
 #include "sim/scenario/resolve_parts.h"
 
@@ -37,7 +38,8 @@ struct KernelOutcome {
   kernels::Price price{};           // of the whole
   std::vector<KernelPart> parts{};  // its kernels in order, where it is more than one
   std::vector<KernelFigure> figures{};
-  std::optional<double> occupancy{};  // achieved, where known
+  std::optional<double> occupancy{};          // achieved, where the operation is about it
+  std::optional<double> library_occupancy{};  // achieved by the kernel assumed behind the price
   std::string refusal{};  // why it cannot run ("needs 90 GB ..."); the price says what it would take
 };
 
@@ -50,6 +52,12 @@ struct KernelPricing {
   // Those of the GPU; nothing where its capability is not known.
   [[nodiscard]] std::optional<kernels::SmLimits> limits() const {
     return kernels::sm_limits(model.gpu(), sm);
+  }
+  // Achieved occupancy of the kernel behind the price of `op`, where known.
+  template <class Operation>
+  [[nodiscard]] std::optional<double> occupancy(const Operation& op) const {
+    const std::optional<kernels::LaunchShape> shape = kernels::LaunchShapes(model, sm).of(op);
+    return shape ? std::optional(shape->achieved) : std::nullopt;
   }
 };
 

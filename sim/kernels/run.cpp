@@ -217,7 +217,10 @@ std::vector<std::string> kernel_findings(const KernelScenario& scenario, const s
     const Along along(line, scenario, pricer, library);
     std::string text = line.label + ": " + limiter_text(line, along);
     const std::string compared = speedup_text(line, along, scenario.spec.baseline);
-    findings.push_back(compared.empty() ? std::move(text) : text + "; " + compared);
+    if (!compared.empty()) {
+      text.append("; ").append(compared);
+    }
+    findings.push_back(std::move(text));
   }
   return findings;
 }

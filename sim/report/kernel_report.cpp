@@ -33,8 +33,9 @@ struct Total {
     low += count * p.time.si() / (1.0 + p.spread80);
     high += count * p.time.si() * (1.0 + p.spread80);
     limited[static_cast<std::size_t>(p.limiter)] += count * p.time.si();
-    if (outcome.occupancy) {
-      occupancy += count * p.time.si() * *outcome.occupancy;
+    if (const std::optional<double> known =
+            outcome.occupancy ? outcome.occupancy : outcome.library_occupancy) {
+      occupancy += count * p.time.si() * *known;
       occupancy_time += count * p.time.si();
     }
   }
@@ -214,12 +215,15 @@ FlopsPerSecond peak_of(const KernelCase& one, const Gpu& gpu) {
   if (one.kind->name == "int8_linear") {
     return gpu.peak(Precision::int8).value_or(gpu.vector_fp32_peak);
   }
+  const json::Value* pruned = spec.find("sparse");
+  const bool sparse = one.kind->name == "sparse_gemm" || (pruned != nullptr && pruned->boolean());
+  const double factor = sparse ? std::max(1.0, gpu.sparse_factor) : 1.0;
   for (std::size_t i = 0; name != nullptr && name->is_string() && i < kPrecisionCount; ++i) {
     if (kPrecisionNames[i] == name->string() && gpu.matrix_peak[i]) {
-      return *gpu.matrix_peak[i];
+      return *gpu.matrix_peak[i] * factor;
     }
   }
-  return gpu.peak(Precision::bf16).value_or(gpu.vector_fp32_peak);
+  return gpu.peak(Precision::bf16).value_or(gpu.vector_fp32_peak) * factor;
 }
 
 KernelExplanation explain_kernel(const KernelScenario& scenario, const KernelRow& row,

@@ -177,6 +177,14 @@ std::string KernelCase::name() const {
   return text + (at.empty() ? "" : "]");
 }
 
+std::string KernelCase::label() const {
+  std::string text = entry;
+  for (const Coordinate& c : at) {
+    text += c.field == "gpu" ? "" : " " + c.text();
+  }
+  return text;
+}
+
 const json::Value* KernelCase::coordinate(std::string_view field) const {
   const auto found =
       std::find_if(at.begin(), at.end(), [&](const Coordinate& c) { return c.field == field; });

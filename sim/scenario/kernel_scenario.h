@@ -74,7 +74,8 @@ struct KernelCase {
   std::string path;    // of the kernel in the document
   std::shared_ptr<const KernelOperation> operation;
 
-  [[nodiscard]] std::string name() const;  // "bf16[m=16]"
+  [[nodiscard]] std::string name() const;   // "bf16[m=16]"
+  [[nodiscard]] std::string label() const;  // "bf16 m=16", without the GPU
   [[nodiscard]] const json::Value* coordinate(std::string_view field) const;
 };
 

@@ -118,7 +118,8 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
   out.deployment = {.weights = spec.precision.weights,
                     .activations = *spec.precision.activations,
                     .kv = spec.precision.kv,
-                    .tensor_parallel = spec.parallelism.tensor_parallel};
+                    .tensor_parallel = spec.parallelism.tensor_parallel,
+                    .tensorrt_llm = spec.engine.profile == "trtllm"};
 
   const int tp = spec.parallelism.tensor_parallel;
   if (have_model && out.model.kind == ModelKind::decoder) {

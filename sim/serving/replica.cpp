@@ -16,7 +16,8 @@ Replica::Replica(std::size_t index, const ReplicaSpec& spec, std::unique_ptr<Sch
       resources_(resources),
       outcome_(outcome),
       sink_(sink),
-      observer_(observer) {
+      observer_(observer),
+      record_batches_(observer != nullptr && observer->wants_batches()) {
   state_.kv = spec.kv;
   state_.limits = spec.limits;
 }
@@ -98,7 +99,12 @@ void Replica::copies_done(std::uint64_t /*tag*/) {
   const Seconds now = engine_.now();
   outcome_.swap_seconds += (now - started_).si();
   if (observer_ != nullptr) {
-    observer_->on_step({.replica = index_, .start = started_, .end = now, .copy = true});
+    const double blocks = static_cast<double>(plan_.swap_in_blocks + plan_.swap_out_blocks);
+    observer_->on_step({.replica = index_,
+                        .start = started_,
+                        .end = now,
+                        .copy = true,
+                        .copied = spec_.bytes_per_block * blocks});
   }
   if (plan_.chunks.empty()) {  // everything was swapped out
     begin_step();
@@ -251,10 +257,31 @@ void Replica::step_done(std::uint64_t /*tag*/) {
                         .waiting = load().waiting,
                         .kv_blocks_used = state_.kv.total - state_.kv.free});
   }
+  if (record_batches_) {
+    record_batch();
+  }
   account_kv(now);
   run_ ? finish_run(now, took) : finish_plain_step(now, took);
   retire(now);
   begin_step();
+}
+
+void Replica::record_batch() {
+  prompts_.clear();
+  std::int64_t emitting = 0;
+  for (const Chunk& chunk : plan_.chunks) {
+    const Sequence& sequence = state_.sequences[chunk.sequence];
+    emitting += chunk.tokens == sequence.remaining() ? 1 : 0;
+    if (!sequence.decoding()) {
+      prompts_.push_back({chunk.tokens, sequence.computed + chunk.tokens});
+    }
+  }
+  observer_->on_batch({.steps = run_ ? static_cast<std::int64_t>(run_steps_) : 1,
+                       .tokens = plan_.tokens,
+                       .emitting = emitting,
+                       .decodes = decodes_,
+                       .decode_context = decodes_ > 0 ? decode_context_ / static_cast<double>(decodes_) : 0.0,
+                       .prompts = prompts_});
 }
 
 void Replica::emit(Sequence& sequence, Seconds now) {

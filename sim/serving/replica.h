@@ -68,6 +68,7 @@ class Replica {
   void cut_run_for(const Sequence& arrival);
   void account_kv(Seconds now);
   [[nodiscard]] std::int64_t longest_run() const;
+  void record_batch();  // tells the observer what the step in flight computed on
 
   std::size_t index_;
   ReplicaSpec spec_;
@@ -78,6 +79,7 @@ class Replica {
   ServingOutcome& outcome_;
   RequestSink& sink_;
   ServingObserver* observer_;
+  bool record_batches_;
 
   ReplicaState state_;
   std::vector<SequenceId> free_slots_;
@@ -96,6 +98,7 @@ class Replica {
   std::int64_t decodes_ = 0, prefill_tokens_ = 0, prefills_ = 0;
   double decode_context_ = 0.0;  // sum of contexts of decoding sequences at the step's start
   Seconds kv_since_;
+  std::vector<PromptChunk> prompts_;  // of the batch being recorded
 };
 
 }  // namespace gpuplan::sim

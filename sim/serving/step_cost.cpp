@@ -10,11 +10,6 @@ namespace {
 // The context grid: exact up to 16 tokens, then 16 points per octave.
 constexpr double kPointsPerOctave = 16.0;
 
-double grid_context(std::size_t index) {
-  return index < 16 ? static_cast<double>(index + 1)
-                    : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave);
-}
-
 double grid_position(double context) {
   return context <= 16.0 ? std::max(0.0, context - 1.0) : 15.0 + kPointsPerOctave * std::log2(context / 16.0);
 }
@@ -29,6 +24,17 @@ T& slot(std::vector<T>& table, std::int64_t index) {
 }
 
 }  // namespace
+
+double grid_context(std::size_t index) {
+  return index < 16 ? static_cast<double>(index + 1)
+                    : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave);
+}
+
+GridPlace place_on_context_grid(double context) {
+  const std::size_t low = static_cast<std::size_t>(grid_position(context));
+  const double a = grid_context(low);
+  return {low, std::clamp((context - a) / (grid_context(low + 1) - a), 0.0, 1.0)};
+}
 
 StepUse& StepUse::operator+=(const StepUse& other) {
   for (std::size_t i = 0; i < kStepParts; ++i) {
@@ -148,23 +154,17 @@ StepCost::Knot& StepCost::knot(std::int64_t batch, std::size_t index) {
 }
 
 double StepCost::decode_attention_time(std::int64_t batch, double context) {
-  const double position = grid_position(context);
-  const std::size_t low = static_cast<std::size_t>(position);
+  const auto [low, share] = place_on_context_grid(context);
   const double high_time = knot(batch, low + 1).time;
   const double low_time = knot(batch, low).time;
-  const double a = grid_context(low);
-  const double share = std::clamp((context - a) / (grid_context(low + 1) - a), 0.0, 1.0);
   return low_time + share * (high_time - low_time);
 }
 
 StepUse StepCost::decode_attention(std::int64_t batch, double context) {
-  const double position = grid_position(context);
-  const std::size_t low = static_cast<std::size_t>(position);
+  const auto [low, above] = place_on_context_grid(context);
   const Knot high_knot = knot(batch, low + 1);
   const Knot low_knot = knot(batch, low);
-  const double a = grid_context(low);
-  const double share = std::clamp((context - a) / (grid_context(low + 1) - a), 0.0, 1.0);
-  const auto mix = [&](double Knot::*member) {
+  const auto mix = [&, share = above](double Knot::*member) {
     return low_knot.*member + share * (high_knot.*member - low_knot.*member);
   };
   StepUse use;

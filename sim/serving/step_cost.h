@@ -34,6 +34,15 @@ struct StepUse {
   friend StepUse operator*(StepUse use, double factor);
 };
 
+// Where a context lies between two points of the grid that decode attention is priced on: `share` of the way
+// from point `low` to the next.
+struct GridPlace {
+  std::size_t low = 0;
+  double share = 0.0;
+};
+GridPlace place_on_context_grid(double context);
+double grid_context(std::size_t index);  // tokens
+
 struct StepCostSpec {
   bool cuda_graphs = true;
   std::int64_t max_graph_batch = 512;

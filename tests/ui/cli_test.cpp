@@ -3,6 +3,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -63,8 +64,11 @@ const std::string kShort = kScenario + " --set traffic.duration=20 --set traffic
 
 TEST_CASE("every scenario of the library runs, within 80 columns") {
   int count = 0;
-  for (const auto& entry : fs::directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/serving")) {
-    const Answer answer = gpuplan_command("run " + entry.path().string());
+  for (const auto& entry : fs::recursive_directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios")) {
+    if (entry.path().extension() != ".json") {
+      continue;
+    }
+    const Answer answer = gpuplan_command("run " + entry.path().string() + " --kernels");
     INFO(entry.path() << "\n" << answer.err);
     CHECK(answer.code == 0);
     std::size_t at = 0;
@@ -82,6 +86,67 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
     ++count;
   }
   CHECK(count >= 6);
+}
+
+TEST_CASE("run --kernels adds the table of kernels, as text and in the JSON") {
+  const Answer text = gpuplan_command("run " + kShort + "--quiet --kernels");
+  CHECK(text.code == 0);
+  const std::string plain = gpuplan_command("run " + kShort + "--quiet").out;
+  REQUIRE(text.out.size() > plain.size());
+  CHECK(text.out.substr(0, plain.size()) == plain);  // after the report
+  const std::string table = text.out.substr(plain.size());
+  for (const char* word : {"kernel ", "calls", "time%", "SM%", "HBM%", "L2%", "occ.%", "limiter",
+                           "gate_up_proj", "decode_attention", "total"}) {
+    INFO(word);
+    CHECK(table.find(word) != std::string::npos);
+  }
+  for (std::size_t at = 0; at < table.size(); at = table.find('\n', at) + 1) {
+    std::size_t columns = 0;
+    for (std::size_t i = at; i < table.find('\n', at); ++i) {
+      columns += (static_cast<unsigned char>(table[i]) & 0xC0u) != 0x80u ? 1 : 0;
+    }
+    INFO(table.substr(at, columns));
+    CHECK(columns <= 80);
+  }
+  const Value with = gpuplan::json::parse(gpuplan_command("run " + kShort + "--json --kernels").out, "out");
+  const Value without = gpuplan::json::parse(gpuplan_command("run " + kShort + "--json").out, "out");
+  CHECK(without.find("kernels") == nullptr);
+  CHECK(*with.find("metrics") == *without.find("metrics"));
+  REQUIRE(with.find("kernels") != nullptr);
+  double shares = 0.0;
+  for (const Value& kernel : with.find("kernels")->array()) {
+    shares += kernel.find("share")->number();
+    CHECK(kernel.find("hbm_share_of_peak")->number() <= 1.0);
+    CHECK(kernel.find("sm_share_of_peak")->number() <= 1.0);
+    CHECK(kernel.find("occupancy")->number() <= 1.0);
+  }
+  CHECK(shares == Approx(1.0));
+}
+
+TEST_CASE("run --kernels of a kernel scenario: a table for each GPU, within 80 columns") {
+  const std::string path = sandbox().file("kernels.json", R"({"schema": 1, "kind": "kernel", "name": "k",
+    "machine": {"gpu": ["H100-SXM5-80GB", "A100-80GB-SXM4"]}, "kernels": [
+    {"op": "gemm", "m": [16, 4096], "n": 4096, "k": 4096, "count": 10},
+    {"op": "copy", "bytes": 1e6}]})");
+  const Answer text = gpuplan_command("run --kernels " + path);
+  INFO(text.err);
+  REQUIRE(text.code == 0);
+  const std::string tables = text.out.substr(text.out.find("kernels  H100-SXM5-80GB"));
+  CHECK(tables.find("kernels  A100-80GB-SXM4") != std::string::npos);
+  CHECK(tables.find("occ.%") != std::string::npos);
+  const Value out = gpuplan::json::parse(gpuplan_command("run --json --kernels " + path).out, "out");
+  REQUIRE(out.find("kernels") != nullptr);
+  REQUIRE(out.find("kernels")->array().size() == 6);
+  int known = 0;
+  for (const Value& kernel : out.find("kernels")->array()) {
+    INFO(kernel.find("name")->string());
+    const bool gemm = kernel.find("name")->string().find("gemm") != std::string::npos;
+    CHECK(kernel.find("calls")->number() == (gemm ? 10.0 : 1.0));
+    CHECK(kernel.find("occupancy")->is_null() != gemm);  // a copy from the host takes no SM
+    known += kernel.find("gpu")->string() == "A100-80GB-SXM4" ? 1 : 0;
+  }
+  CHECK(known == 3);
+  CHECK(gpuplan_command("run --json " + path).out.find("\"limited_share\"") == std::string::npos);
 }
 
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
@@ -149,6 +214,46 @@ TEST_CASE("validate: published figures, pairs of them, and a gate") {
   const Answer bad = gpuplan_command("validate " + rows);
   CHECK(bad.code == 3);
   CHECK(bad.err.find("rows.jsonl:2 $.value") != std::string::npos);
+}
+
+TEST_CASE("validate --leave-one-out: kernels of a GPU as though nobody had measured it") {
+  fs::create_directories(sandbox().dir / "h100-sxm");
+  const std::string table = sandbox().file("h100-sxm/gemm.csv",
+                                           "dtype,m,n,k,latency_us\n"
+                                           "bfloat16,1,8192,8192,47\n"
+                                           "bfloat16,512,512,512,6\n"
+                                           "bfloat16,8192,8192,8192,1560\n"
+                                           "fp8,8192,8192,8192,900\n");
+  const auto rows = [](const std::string& arguments) {
+    const Answer answer = gpuplan_command("validate --json " + arguments);
+    INFO(answer.err);
+    CHECK(answer.code == 0);
+    return gpuplan::json::parse(answer.out, "out");
+  };
+  const auto predicted = [&](const std::string& arguments) {
+    return rows("--where dtype=bfloat16 --where 'm>512' " + arguments)
+        .find("worst")
+        ->array()
+        .front()
+        .find("predicted")
+        ->number();
+  };
+  CHECK(rows(table).find("overall")->find("count")->integer() == 4);
+  CHECK(rows(table + " --where 'm>=512' --where 'k>=512' --where dtype=bfloat16")
+            .find("overall")
+            ->find("count")
+            ->integer() == 2);
+  // The option's value may be left out, before a file or at the end.
+  const double gpu = predicted("--leave-one-out " + table);
+  CHECK(gpu == predicted(table + " --leave-one-out"));
+  CHECK(gpu == predicted("--leave-one-out gpu " + table));
+  const double architecture = predicted("--leave-one-out architecture " + table);
+  CHECK(gpu != predicted(table));
+  CHECK(architecture != gpu);
+  CHECK(std::abs(architecture / gpu - 1.0) < 0.25);
+  CHECK(gpuplan_command("validate --leave-one-out calibrate/measured/serving.jsonl").code == 2);
+  CHECK(gpuplan_command("validate " + table + " --where m").code == 2);
+  CHECK(gpuplan_command("validate " + table + " --where 'm>many'").code == 2);
 }
 
 TEST_CASE("calibrate: a profile from a table, and clear words where that cannot be") {

@@ -1,4 +1,5 @@
-// gpuplan calibrate fit: the kernel profile of a GPU, from tables measured on it.
+// gpuplan calibrate fit: the kernel profile of a GPU, from tables measured on it. gpuplan calibrate import:
+// what tools measured, beside what is predicted.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 #include <iostream>
 
 #include "calibrate/fit/fit.h"
+#include "calibrate/import/compare.h"
+#include "calibrate/import/text.h"
 #include "sim/scenario/serving_scenario.h"
 #include "ui/cli/command.h"
 #include "ui/cli/terminal.h"
@@ -23,12 +26,15 @@ namespace {
 po::options_description described() {
   po::options_description options("options");
   auto add = options.add_options();
-  add("gpu", po::value<std::string>(), "NAME of the GPU that the tables were measured on");
-  add("data", po::value<std::string>(), "DIR with gemm.csv.gz, attention_prefill.csv.gz, ... (or .csv)");
-  add("out", po::value<std::string>(), "FILE to write the profile to");
-  add("source", po::value<std::string>()->default_value(""),
-      "TEXT saying what the tables are (default: that of the shipped profile)");
-  add("quiet", "no report on standard error");
+  add("gpu", po::value<std::string>(),
+      "NAME of the GPU measured (import: needed only where the files do not say)");
+  add("out", po::value<std::string>(),
+      "FILE to write to: the profile (fit), or the measurements as JSON lines (import)");
+  add("data", po::value<std::string>(), "fit: DIR with gemm.csv.gz, attention_prefill.csv.gz, ... (or .csv)");
+  add("source", po::value<std::string>(),
+      "fit: TEXT saying what the tables are (default: that of the shipped profile)");
+  add("quiet", "fit: no report on standard error");
+  add("json", "import: print one JSON object instead of text");
   add("help", "this text");
   return options;
 }
@@ -83,6 +89,148 @@ kernels::KernelProfile initial_profile(const Gpu& gpu, const std::string& data_d
   return initial;
 }
 
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) {
+    throw InputError({path, std::strerror(errno), "a file that can be written", ""});
+  }
+}
+
+// Options of another subcommand are mistakes, not noise.
+void refuse(const po::variables_map& options, const char* subcommand,
+            std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (options.count(name) > 0) {
+      throw UsageError{
+          fmt::format("calibrate {} takes no --{}; see gpuplan calibrate --help", subcommand, name)};
+    }
+  }
+}
+
+int fit_command(const po::variables_map& options) {
+  refuse(options, "fit", {"json"});
+  const std::string name = required(options, "gpu"), data = required(options, "data"),
+                    out = required(options, "out");
+  const std::string data_dir = data_root();
+  const Catalogue catalogue = Catalogue::load(data_dir);
+  const Gpu& gpu = gpu_named(catalogue, name);
+  const std::vector<calibrate::KernelTable> tables = tables_in(data);
+  kernels::KernelProfile initial = initial_profile(gpu, data_dir);
+
+  calibrate::FitOptions fit;
+  fit.source = options.count("source") > 0 ? options["source"].as<std::string>() : "";
+  if (fit.source.empty()) {
+    fit.source = initial.source;
+  }
+  if (options.count("quiet") == 0) {
+    fit.progress = [](const std::string& line) { std::cerr << line << "\n"; };
+  }
+  const kernels::KernelProfile profile = calibrate::fit(gpu, tables, std::move(initial), fit);
+  write_file(out, json::dump(json::write(profile), 1) + "\n");
+  return kDone;
+}
+
+std::string signed_percent(double fraction) { return fmt::format("{:+.1f} %", 100.0 * fraction); }
+
+// Distance of the 10th and 90th percentile, over the value.
+std::string spread_text(const calibrate::Measurement& m) {
+  return m.spread ? percent((m.spread->p90 - m.spread->p10) / m.value) : "-";
+}
+
+// A table for each GPU and family, in the order in which they first come up.
+std::string rows_text(const calibrate::Comparison& comparison) {
+  std::vector<std::pair<std::string, Table>> tables;
+  for (const calibrate::ComparedRow& row : comparison.rows) {
+    const calibrate::Measurement& m = row.measurement;
+    const calibrate::Prediction& p = row.prediction;
+    const std::string title = m.gpu + "  " + calibrate::printable(m.family, 40);
+    auto table =
+        std::find_if(tables.begin(), tables.end(), [&](const auto& entry) { return entry.first == title; });
+    if (table == tables.end()) {
+      table =
+          tables.insert(tables.end(), {title, Table({"shape", "measured", "p90-p10", "predicted", "error"})});
+    }
+    const std::string unit = calibrate::printable(m.unit, 10);
+    table->second.row({calibrate::shape_text(m), si(m.value, unit), spread_text(m),
+                       p.reason.empty() ? si(p.value, unit) : "-",
+                       p.reason.empty() ? signed_percent(row.error) : "-"});
+  }
+  std::string out;
+  for (const auto& [title, table] : tables) {
+    out += styled(title, Style::heading) + "\n" + table.text() + "\n";
+  }
+  return out;
+}
+
+// What several sources measured, and how the later ones compare with the first.
+std::string shared_text(const calibrate::Comparison& comparison) {
+  if (comparison.shared.empty()) {
+    return "";
+  }
+  std::string out;
+  std::vector<std::pair<std::string, std::vector<double>>> ratios;  // by pair of sources
+  std::vector<Table> tables;
+  for (const calibrate::SharedMeasurement& s : comparison.shared) {
+    const std::string pair = s.second + " over " + s.first;
+    auto at =
+        std::find_if(ratios.begin(), ratios.end(), [&](const auto& entry) { return entry.first == pair; });
+    if (at == ratios.end()) {
+      at = ratios.insert(ratios.end(), {pair, {}});
+      tables.emplace_back(std::vector<std::string>{"measured by both", "first", "second", "ratio"});
+    }
+    at->second.push_back(s.ratio());
+    const calibrate::Measurement& m = s.measurement;
+    const std::string unit = calibrate::printable(m.unit, 10);
+    tables[static_cast<std::size_t>(at - ratios.begin())].row(
+        {calibrate::printable(m.family, 40) + " " + calibrate::shape_text(m), si(s.first_value, unit),
+         si(s.second_value, unit), fmt::format("{:.3f}", s.ratio())});
+  }
+  for (std::size_t i = 0; i < ratios.size(); ++i) {
+    std::vector<double>& values = ratios[i].second;
+    std::sort(values.begin(), values.end());
+    out += styled(wrap(ratios[i].first, 80, 2), Style::heading) + "\n" + tables[i].text();
+    out += fmt::format("{} shared, ratio p10 {:.3f}, median {:.3f}, p90 {:.3f}\n\n", values.size(),
+                       calibrate::quantile(values, 0.1), calibrate::quantile(values, 0.5),
+                       calibrate::quantile(values, 0.9));
+  }
+  return out;
+}
+
+int import_command(const po::variables_map& options, const std::vector<std::string>& paths) {
+  refuse(options, "import", {"data", "source", "quiet"});
+  if (paths.empty()) {
+    throw UsageError{"calibrate import takes files: output of calibrate/bench, nccl-tests or nvbandwidth"};
+  }
+  std::vector<calibrate::ImportedFile> files;
+  for (const std::string& path : paths) {
+    files.push_back(calibrate::read_measurements(json::read_file(path), path));
+  }
+  const std::string data_dir = data_root();
+  const Catalogue catalogue = Catalogue::load(data_dir);
+  const calibrate::Comparison comparison = calibrate::compare(
+      std::move(files), {.catalogue = &catalogue,
+                         .data_dir = data_dir,
+                         .gpu = options.count("gpu") > 0 ? options["gpu"].as<std::string>() : ""});
+  if (options.count("out") > 0) {
+    write_file(options["out"].as<std::string>(), calibrate::measurement_lines(comparison));
+  }
+  if (options.count("json") > 0) {
+    print(json::dump(calibrate::to_json(comparison), 2) + "\n");
+    return kDone;
+  }
+  std::string out = rows_text(comparison) + shared_text(comparison);
+  out += wrap("errors are of time (of a rate its reciprocal): + is predicted slower than measured", 80, 0) +
+         "\n";
+  out += calibrate::to_text(comparison.summary, "");
+  for (const std::string& note : comparison.notes) {
+    out += wrap("note  " + note, 80, 6) + "\n";
+  }
+  print(out);
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> calibrate_options() { return long_options(described()); }
@@ -93,33 +241,13 @@ int calibrate_command(const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto words = texts_of(options, "what");
-  if (words.size() != 1 || words[0] != "fit") {
-    throw UsageError{"calibrate: say what: fit"};
+  if (words.size() == 1 && words[0] == "fit") {
+    return fit_command(options);
   }
-  const std::string name = required(options, "gpu"), data = required(options, "data"),
-                    out = required(options, "out");
-  const std::string data_dir = data_root();
-  const Catalogue catalogue = Catalogue::load(data_dir);
-  const Gpu& gpu = gpu_named(catalogue, name);
-  const std::vector<calibrate::KernelTable> tables = tables_in(data);
-  kernels::KernelProfile initial = initial_profile(gpu, data_dir);
-
-  calibrate::FitOptions fit;
-  fit.source = options["source"].as<std::string>();
-  if (fit.source.empty()) {
-    fit.source = initial.source;
+  if (!words.empty() && words[0] == "import") {
+    return import_command(options, {words.begin() + 1, words.end()});
   }
-  if (options.count("quiet") == 0) {
-    fit.progress = [](const std::string& line) { std::cerr << line << "\n"; };
-  }
-  const kernels::KernelProfile profile = calibrate::fit(gpu, tables, std::move(initial), fit);
-  std::ofstream file(out, std::ios::binary);
-  file << json::dump(json::write(profile), 1) << "\n";
-  file.close();
-  if (!file) {
-    throw InputError({out, std::strerror(errno), "a file that can be written", ""});
-  }
-  return kDone;
+  throw UsageError{"calibrate: say what: fit, or import FILE..."};
 }
 
 }  // namespace gpuplan::cli

@@ -85,8 +85,10 @@ std::string label(std::string_view figure) {
 // One machine's rows: a column for the kernel and one for each swept field.
 class KernelLines {
  public:
-  KernelLines(const sim::KernelScenario& scenario, const std::vector<const sim::KernelRow*>& rows)
-      : scenario_(scenario) {
+  // `figures`: at most so many columns of what only some operations have.
+  KernelLines(const sim::KernelScenario& scenario, const std::vector<const sim::KernelRow*>& rows,
+              std::size_t figures)
+      : scenario_(scenario), figures_(figure_columns(rows, figures)) {
     const auto any = [&](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
     occupancy_ = any([](const sim::KernelRow* row) { return row->outcome.occupancy.has_value(); });
     speedup_ = any([](const sim::KernelRow* row) { return row->speedup.has_value(); });
@@ -97,8 +99,6 @@ class KernelLines {
         }
       }
     }
-    const std::size_t room = fields_.size() + (occupancy_ ? 1 : 0) + (speedup_ ? 1 : 0);
-    figures_ = figure_columns(rows, room > 2 ? 1 : 2);
   }
 
   [[nodiscard]] std::string text(const std::vector<const sim::KernelRow*>& rows) const {
@@ -165,6 +165,21 @@ class KernelLines {
   std::vector<std::string_view> figures_;
 };
 
+// The table with as many columns of figures (two at most) as 80 columns of text hold.
+std::string fitting_table(const sim::KernelScenario& scenario,
+                          const std::vector<const sim::KernelRow*>& rows) {
+  std::string text;
+  for (const std::size_t figures : {2, 1, 0}) {
+    text = KernelLines(scenario, rows, figures).text(rows);
+    const bool fits = columns(text.substr(0, text.find('\n'))) <= 80;
+    const bool cut = text.find('~') != std::string::npos;  // names
+    if (fits && (!cut || figures < 2)) {
+      break;
+    }
+  }
+  return text;
+}
+
 // The kernels of a network, in order.
 std::string parts_text(const sim::KernelOutcome& outcome) {
   Table table({"  kernel", "calls", "time", "share", "HBM", "FLOP/B", "of peak", "limit"});
@@ -202,7 +217,7 @@ std::string kernel_scenario_text(const sim::KernelScenario& scenario, const std:
         here.push_back(&row);
       }
     }
-    text += KernelLines(scenario, here).text(here);
+    text += fitting_table(scenario, here);
   }
   if (scenario.spec.parts) {
     for (const sim::KernelRow& row : rows) {

@@ -7,11 +7,13 @@
 #include <memory>
 
 #include "sim/report/kernel_report.h"
+#include "sim/report/serving_kernels.h"
 #include "sim/report/serving_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
+#include "ui/cli/kernel_text.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
@@ -26,11 +28,22 @@ po::options_description described() {
   po::options_description options("options");
   auto add = options.add_options();
   add("json", "print one JSON object instead of text");
+  add("kernels", "and each kernel's calls, time, shares of peak and occupancy, as a profiler shows them");
   add_scenario_options(options);
   add("trace", po::value<std::string>(), "FILE: write the timeline as Chrome trace JSON (opens in Perfetto)");
   add("quiet", "no progress, no timing on standard error");
   add("help", "this text");
   return options;
+}
+
+// `whose`: "one GPU".
+std::string kernels_text(const std::string& whose, const sim::KernelTable& table, BytesPerSecond hbm) {
+  const std::string legend = fmt::format(
+      "{}; SM% and HBM%: of the datasheet's peak; occ.%: of an SM's warps, with the kernels of "
+      "the usual libraries",
+      whose);
+  return "\n" + styled("kernels", Style::heading) + "  " + wrap(legend, 71, 9) + "\n" +
+         kernel_table_text(table, hbm);
 }
 
 int run_serving(const sim::ScenarioFile& file, const po::variables_map& options) {
@@ -50,24 +63,70 @@ int run_serving(const sim::ScenarioFile& file, const po::variables_map& options)
                                                         scenario.spec.name);
   }
   const bool quiet = options.count("quiet") > 0;
+  const bool with_kernels = options.count("kernels") > 0;
+  sim::ServingKernels kernels;
+  sim::ObserverList observers;
+  if (timeline) {
+    observers.add(*timeline);
+  }
+  if (with_kernels) {
+    observers.add(kernels);
+  }
   sim::ServingOutcome outcome;
   {
     ProgressBar progress;
     outcome = sim::simulate_serving(
-        scenario, library.data_dir, timeline.get(),
+        scenario, library.data_dir, timeline || with_kernels ? &observers : nullptr,
         quiet ? sim::Progress{} : [&](double fraction) { progress.show(fraction); });
   }
   if (timeline) {
     timeline->close();
   }
   const sim::Result result = sim::report_serving(scenario, outcome, library);
-  print(as_json ? json::dump(result.to_json(), 2) + "\n" : serving_text(scenario, outcome, result));
+  if (as_json) {
+    json::Value out = result.to_json();
+    if (with_kernels) {
+      out["kernels"] = to_json(kernels.table(scenario, library.data_dir), scenario.gpu.memory_bandwidth);
+    }
+    print(json::dump(out, 2) + "\n");
+  } else {
+    std::string text = serving_text(scenario, outcome, result);
+    if (with_kernels) {
+      const std::string whose = scenario.replicas > 1
+                                    ? fmt::format("one GPU of each of the {} replicas", scenario.replicas)
+                                    : "one GPU";
+      text += kernels_text(whose, kernels.table(scenario, library.data_dir), scenario.gpu.memory_bandwidth);
+    }
+    print(text);
+  }
   if (!quiet) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     std::cerr << fmt::format("simulated {} of {} requests in {:.2f} s\n", si(outcome.end.si(), "s"),
                              outcome.arrived, seconds);
   }
   return kDone;
+}
+
+// What the cases that run on one machine of a kernel scenario use, one after the other.
+sim::KernelTable table_of(const sim::KernelScenario& scenario, const std::vector<sim::KernelRow>& rows,
+                          std::size_t machine) {
+  sim::KernelTable table;
+  for (const sim::KernelRow& row : rows) {
+    const sim::KernelCase& one = scenario.cases[row.index];
+    const sim::KernelOutcome& outcome = row.outcome;
+    if (one.gpu != machine || !outcome.refusal.empty()) {
+      continue;
+    }
+    const double peak = sim::peak_of(one, scenario.machines[machine].gpu).si();
+    for (const sim::KernelPart& part : outcome.parts) {
+      table.add(part.name, part.price, peak, part.occupancy, part.calls * one.count);
+    }
+    if (outcome.parts.empty()) {
+      table.add(one.label(), outcome.price, peak,
+                outcome.occupancy ? outcome.occupancy : outcome.library_occupancy, one.count);
+    }
+  }
+  return table;
 }
 
 // Exit code 4 where no case at all can run.
@@ -88,9 +147,25 @@ int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options)
       findings.emplace_back(finding);
     }
     out["findings"] = json::Value(std::move(findings));
+    if (options.count("kernels") > 0) {
+      out["kernels"] = json::Value(json::Array{});
+      for (std::size_t i = 0; i < scenario.machines.size(); ++i) {
+        const Gpu& gpu = scenario.machines[i].gpu;
+        json::Value kernels = to_json(table_of(scenario, rows, i), gpu.memory_bandwidth);
+        for (json::Value& kernel : kernels.array()) {
+          kernel["gpu"] = gpu.name;
+          out["kernels"].push_back(std::move(kernel));
+        }
+      }
+    }
     print(json::dump(out, 2) + "\n");
   } else {
-    print(kernel_scenario_text(scenario, rows, report));
+    std::string text = kernel_scenario_text(scenario, rows, report);
+    for (std::size_t i = 0; i < scenario.machines.size() && options.count("kernels") > 0; ++i) {
+      const Gpu& gpu = scenario.machines[i].gpu;
+      text += kernels_text(gpu.name, table_of(scenario, rows, i), gpu.memory_bandwidth);
+    }
+    print(text);
   }
   const bool runs = std::any_of(rows.begin(), rows.end(),
                                 [](const sim::KernelRow& row) { return row.outcome.refusal.empty(); });

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "calibrate/validate/condition.h"
 #include "calibrate/validate/kernel_tables.h"
 #include "calibrate/validate/own_rows.h"
 #include "calibrate/validate/pairs.h"
@@ -25,7 +26,11 @@ po::options_description described() {
   add("op", po::value<std::string>()->default_value(""),
       "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
   add("where", po::value<std::vector<std::string>>()->composing(),
-      "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated)");
+      "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated); kernel tables also take !=, <, <=, "
+      "> and >=, and the columns of the shape: 'm>=512'");
+  add("leave-one-out", po::value<std::string>()->implicit_value("gpu"),
+      "[gpu|architecture]: price each kernel row as though nobody had measured its GPU, or any of its "
+      "architecture: with constants predicted from the datasheet and the other GPUs");
   add("group-by", po::value<std::string>()->default_value(""),
       "FIELD,FIELD: what makes a group (default: gpu, op or framework, dtype or metric)");
   add("pairs", po::value<std::string>(),
@@ -64,6 +69,50 @@ std::vector<std::string> split(const std::string& text) {
   return out;
 }
 
+std::vector<calibrate::Condition> conditions_of(const po::variables_map& options) {
+  std::vector<calibrate::Condition> out;
+  if (options.count("where") > 0) {
+    for (const std::string& text : options["where"].as<std::vector<std::string>>()) {
+      try {
+        out.push_back(calibrate::read_condition(text, "validate --where"));
+      } catch (const InputError& error) {
+        const Problem& problem = error.problems().front();
+        throw UsageError{
+            fmt::format("validate --where: {} in '{}' is not {}", problem.found, text, problem.expected)};
+      }
+    }
+  }
+  return out;
+}
+
+// Columns and values of `conditions`, for serving tables, which only compare texts.
+std::vector<std::pair<std::string, std::string>> equalities(
+    const std::vector<calibrate::Condition>& conditions) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const calibrate::Condition& condition : conditions) {
+    if (condition.comparison != calibrate::Condition::Comparison::equal) {
+      throw UsageError{fmt::format("validate --where: serving tables take {}=VALUE only", condition.field)};
+    }
+    out.emplace_back(condition.field, condition.value);
+  }
+  return out;
+}
+
+// What --leave-one-out leaves out. Its value may be missing: then what follows it is the first file.
+kernels::LeaveOut left_out(const po::variables_map& options, std::vector<std::string>& files) {
+  if (options.count("leave-one-out") == 0) {
+    return kernels::LeaveOut::nothing;
+  }
+  const std::string value = options["leave-one-out"].as<std::string>();
+  if (value == "architecture") {
+    return kernels::LeaveOut::architecture;
+  }
+  if (value != "gpu") {
+    files.insert(files.begin(), value);
+  }
+  return kernels::LeaveOut::gpu;
+}
+
 double figure_of(const calibrate::ErrorStatistics& errors, const std::string& name) {
   if (name == "median") {
     return errors.median;
@@ -93,11 +142,12 @@ int validate_command(const std::vector<std::string>& arguments) {
   if (!parse_options(arguments, command_named("validate"), described(), "files", options)) {
     return kDone;
   }
-  const auto files = texts_of(options, "files");
+  auto files = texts_of(options, "files");
+  const kernels::LeaveOut leave_out = left_out(options, files);
   if (files.empty()) {
     throw UsageError{"validate takes measured tables: kernel CSV(.gz), serving CSV, or rows in JSON lines"};
   }
-  const auto where = pairs_of(options, "where");
+  const auto where = conditions_of(options);
   const auto limits = pairs_of(options, "fail-above");
   const sim::Library library = sim::Library::load(data_root());
   const std::string op = options["op"].as<std::string>();
@@ -105,33 +155,36 @@ int validate_command(const std::vector<std::string>& arguments) {
   calibrate::ValidationRows rows;
   bool serving = false;
   for (const std::string& file : files) {
-    if (calibrate::is_serving_table(file)) {
+    const bool serves = calibrate::is_serving_table(file), own = calibrate::is_own_rows(file);
+    if (leave_out != kernels::LeaveOut::nothing && (serves || own)) {
+      throw UsageError{fmt::format("validate --leave-one-out takes kernel tables, not '{}'", file)};
+    }
+    if (serves) {
       serving = true;
-      rows.append(calibrate::validate_serving_table(file, library,
-                                                    {.jobs = options["jobs"].as<int>(), .where = where}));
+      rows.append(calibrate::validate_serving_table(
+          file, library, {.jobs = options["jobs"].as<int>(), .where = equalities(where)}));
       continue;
     }
     calibrate::ValidationRows table;
-    if (calibrate::is_own_rows(file)) {
+    if (own) {
       serving = true;
       table = calibrate::validate_own_rows(file, library, options["jobs"].as<int>());
     } else if (calibrate::is_kernel_table(file)) {
       table = calibrate::validate_kernel_table(file, {.gpu = options["gpu"].as<std::string>(),
                                                       .catalogue = &library.hardware,
-                                                      .data_dir = library.data_dir});
+                                                      .data_dir = library.data_dir,
+                                                      .leave_out = leave_out});
     } else {
       json::read_file(file, std::size_t{1} << 30);  // says when it cannot be read at all
       throw InputError(Problem{file, "no table that validation knows",
                                "the columns of a kernel or serving table, or rows with a scenario each", ""});
     }
     std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
-      const auto holds = [&](const std::string& field, const std::string& value) {
-        const auto found = row.key.find(field);
-        return found != row.key.end() && found->second == value;
-      };
-      return (!op.empty() && !holds("op", op)) ||
-             !std::all_of(where.begin(), where.end(),
-                          [&](const auto& w) { return holds(w.first, w.second); });
+      const auto found = row.key.find("op");
+      return (!op.empty() && (found == row.key.end() || found->second != op)) ||
+             !std::all_of(where.begin(), where.end(), [&](const calibrate::Condition& condition) {
+               return condition.holds(row.key, row.shape);
+             });
     });
     rows.append(std::move(table));
   }

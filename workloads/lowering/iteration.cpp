@@ -184,7 +184,8 @@ void IterationLowering::decode_attention(std::int64_t batch, double context,
                                 .value_dim = m.head_dim,
                                 .window = group.window,
                                 .compute = residual_precision(deployment_),
-                                .kv = deployment_.kv};
+                                .kv = deployment_.kv,
+                                .tensorrt_llm = deployment_.tensorrt_llm};
     if (m.mla) {
       op.latent_dim = m.mla->kv_lora_rank + m.mla->qk_rope_head_dim;
       op.kv_heads = 1;

@@ -48,6 +48,7 @@ struct Deployment {
   Precision activations = Precision::bf16;  // what matrices are computed in
   Precision kv = Precision::bf16;
   int tensor_parallel = 1;
+  bool tensorrt_llm = false;  // decode kernels as that engine chooses them
 };
 
 // Problems of splitting `model` over the ranks: heads, KV heads and FFN must divide.
