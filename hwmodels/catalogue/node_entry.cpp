@@ -26,7 +26,8 @@ Node read_node(Entry& entry, json::Value raw) {
       {"nic_count", &Node::nic_count},
       {"nvswitch_count", &Node::nvswitch_count},
       {"socket_count", &Node::socket_count},
-      {"pcie_switch_count", &Node::pcie_switch_count}};
+      {"pcie_switch_count", &Node::pcie_switch_count},
+      {"tray_count", &Node::tray_count}};
   for (const auto& [name, cell] : entry.root().object()) {
     double number = 0;
     if (const auto count = counts.find(name); count != counts.end()) {
@@ -62,7 +63,7 @@ Node read_node(Entry& entry, json::Value raw) {
     } else if (name != "name" && name != "aliases" && name != "order" && name != "gpus" && name != "fabric" &&
                !is_remark(name)) {
       entry.unknown(name, {"name", "aliases", "order", "gpus", "gpu_count", "scale_up", "switch_reduction",
-                           "nvswitch_count", "socket_count", "pcie_switch_count", "nic_count",
+                           "nvswitch_count", "socket_count", "pcie_switch_count", "tray_count", "nic_count",
                            "nic_bandwidth_gbps", "fabric", "power_w", "facts"});
     }
   }
@@ -89,10 +90,14 @@ Fabric read_fabric(Entry& entry, json::Value raw) {
       if (entry.number(cell, name, json::not_negative(), false, number)) {
         fabric.latency = Seconds(number * 1e-6);
       }
+    } else if (name == "efficiency") {
+      if (entry.number(cell, name, {.min = 0.0, .max = 1.0, .open_min = true}, false, number)) {
+        fabric.efficiency = number;
+      }
     } else if (name == "facts") {
       entry.facts(cell);
     } else if (name != "name" && name != "aliases" && name != "kind" && !is_remark(name)) {
-      entry.unknown(name, {"name", "aliases", "kind", "bandwidth_gbps", "latency_us", "facts"});
+      entry.unknown(name, {"name", "aliases", "kind", "bandwidth_gbps", "latency_us", "efficiency", "facts"});
     }
   }
   if (fabric.bandwidth == BytesPerSecond()) {
