@@ -1,4 +1,5 @@
-// gpuplan topology: how the GPUs of a node, cluster or scenario reach each other, and where it is narrow.
+// gpuplan topology: how the GPUs of a node, cluster, scenario or machine reach each other, and where it is
+// narrow.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/fabric/cluster.h"
+#include "hwmodels/fabric/import/import.h"
 #include "hwmodels/fabric/summary.h"
 #include "ui/cli/command.h"
 #include "ui/cli/topology_svg.h"
@@ -35,6 +37,7 @@ po::options_description described() {
 struct Described {
   fabric::Topology topology;
   std::string title;
+  std::vector<std::string> notes = {};
 };
 
 bool is_file(const std::string& name) { return std::ifstream(name).good(); }
@@ -89,7 +92,16 @@ Described described_by(const std::string& what, const po::variables_map& options
   fabric::Cluster cluster;
   std::string path = "topology";
   if (is_file(what)) {
-    const json::Value document = json::parse_file(what);
+    const std::string text = json::read_file(what);
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos || text[first] != '{') {
+      if (options.count("nodes") > 0) {
+        throw UsageError{"topology: --nodes goes with a node of the catalogue or a cluster file"};
+      }
+      fabric::Imported imported = fabric::import_topology(text, what, catalogue);
+      return {std::move(imported.topology), what + " (" + imported.format + ")", std::move(imported.notes)};
+    }
+    const json::Value document = json::parse(text, what);
     path = what + ": $";
     const bool scenario = document.find("machine") != nullptr || document.find("kind") != nullptr;
     cluster = scenario ? fabric::resolve_cluster(of_machine(document, catalogue, path), catalogue, path)
@@ -163,8 +175,8 @@ int topology_command(const std::vector<std::string>& arguments) {
   if (options.count("svg") > 0) {
     write_file(options["svg"].as<std::string>(), topology_svg(of.topology, of.title));
   }
-  print(options.count("json") > 0 ? json::dump(topology_json(of.topology, cut), 2) + "\n"
-                                  : topology_text(of.topology, of.title, cut));
+  print(options.count("json") > 0 ? json::dump(topology_json(of.topology, cut, of.notes), 2) + "\n"
+                                  : topology_text(of.topology, of.title, cut, of.notes));
   return kDone;
 }
 

@@ -141,7 +141,7 @@ class Drawing {
   std::string svg() {
     choose_nodes();
     choose_switches();
-    double top = 64.0;
+    double top = 64.0 + (leaves_joined() ? 50.0 : 0.0);
     for (const DeviceKind kind : {DeviceKind::core, DeviceKind::spine, DeviceKind::leaf}) {
       if (!rows_[kind].empty()) {
         row_y_[kind] = top + kBox / 2.0;
@@ -199,6 +199,17 @@ class Drawing {
       }
       below = {rows_[kind].begin(), rows_[kind].end()};
     }
+  }
+
+  // Whether leaves are joined without spines, by arcs above them.
+  bool leaves_joined() const {
+    const auto row = rows_.find(DeviceKind::leaf);
+    return row != rows_.end() && std::any_of(row->second.begin(), row->second.end(), [&](DeviceId leaf) {
+             const auto links = topology_.links_from(leaf);
+             return std::any_of(links.begin(), links.end(), [&](LinkId id) {
+               return topology_.device(topology_.links()[id].to).kind == DeviceKind::leaf;
+             });
+           });
   }
 
   // Host bridges are not drawn: what hangs on one hangs on its socket.
@@ -521,16 +532,20 @@ class Drawing {
         "fill=\"#fff\"/>\n"
         "<text x=\"16\" y=\"32\" font-size=\"18\" font-weight=\"bold\" fill=\"#1d2430\">{2}</text>\n",
         width, height, escape(title_));
+    std::string names;
     for (std::size_t i = 0; i < frames_.size(); ++i) {
       const Place& f = frames_[i];
       out += fmt::format(
           "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"10\" fill=\"#f8f9fb\" "
-          "stroke=\"#c8cdd6\"/>\n<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"13\" "
-          "fill=\"#3b4352\">{}</text>\n",
-          f.x - f.width / 2.0, nodes_top_, f.width, f.y + 14.0 - nodes_top_, f.x - f.width / 2.0 + 10.0,
-          nodes_top_ + 20.0, frame_names_[i]);
+          "stroke=\"#c8cdd6\"/>\n",
+          f.x - f.width / 2.0, nodes_top_, f.width, f.y + 14.0 - nodes_top_);
+      // Readable where a line passes.
+      for (const char* pen : {"stroke=\"#f8f9fb\" stroke-width=\"5\" fill=\"none\"", "fill=\"#3b4352\""}) {
+        names += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"13\" {}>{}</text>\n",
+                             f.x - f.width / 2.0 + 10.0, nodes_top_ + 20.0, pen, frame_names_[i]);
+      }
     }
-    return out + lines_ + boxes_ + legend_text + "</svg>\n";
+    return out + lines_ + boxes_ + names + legend_text + "</svg>\n";
   }
 
   const Topology& topology_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "hwmodels/fabric/import/import.h"
 #include "hwmodels/fabric/summary.h"
 #include "hwmodels/json/describe.h"
 #include "ui/cli/terminal.h"
@@ -180,14 +181,8 @@ std::string short_name(const Device& device) {
   return "";
 }
 
-std::string path_text(const Topology& topology, DeviceId a, DeviceId b) {
-  const PathKind kind = topology.path_kind(a, b);
-  return std::string(json::name_of(kind)) +
-         (kind == PathKind::nvlink ? std::to_string(topology.nvlinks(a, b)) : "");
-}
-
 std::string topology_text(const Topology& topology, const std::string& title,
-                          const std::optional<NamedCut>& cut) {
+                          const std::optional<NamedCut>& cut, const std::vector<std::string>& notes) {
   std::string text = styled(title, Style::heading) + "\n" + devices_line(topology);
   const Cut middle = bisection(topology);
   if (topology.gpus().size() > 1) {
@@ -206,10 +201,14 @@ std::string topology_text(const Topology& topology, const std::string& title,
   if (cut) {
     text += "\n" + cut_text(topology, *cut);
   }
+  for (const std::string& note : notes) {
+    text += "note       " + wrap(note, 68, 11) + "\n";
+  }
   return text;
 }
 
-json::Value topology_json(const Topology& topology, const std::optional<NamedCut>& cut) {
+json::Value topology_json(const Topology& topology, const std::optional<NamedCut>& cut,
+                          const std::vector<std::string>& notes) {
   json::Value out;
   out["schema"] = 1;
   out["nodes"] = topology.node_count();
@@ -265,6 +264,10 @@ json::Value topology_json(const Topology& topology, const std::optional<NamedCut
   if (cut) {
     out["cut"] = cut_json(cut->cut);
     out["cut"]["name"] = cut->name;
+  }
+  out["notes"] = json::Value(json::Array{});
+  for (const std::string& note : notes) {
+    out["notes"].push_back(note);
   }
   return out;
 }

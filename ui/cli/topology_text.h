@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hwmodels/fabric/topology.h"
 #include "hwmodels/json/value.h"
@@ -16,13 +17,12 @@ struct NamedCut {
 
 // "GPU3", "NIC0": as nvidia-smi names the devices of a node.
 std::string short_name(const fabric::Device& device);
-// "NV18", "PIX": a cell of the matrix.
-std::string path_text(const fabric::Topology& topology, fabric::DeviceId a, fabric::DeviceId b);
 
 // Summary, matrix of the first node (as many devices as fit), cut.
 std::string topology_text(const fabric::Topology& topology, const std::string& title,
-                          const std::optional<NamedCut>& cut);
-json::Value topology_json(const fabric::Topology& topology, const std::optional<NamedCut>& cut);
+                          const std::optional<NamedCut>& cut, const std::vector<std::string>& notes = {});
+json::Value topology_json(const fabric::Topology& topology, const std::optional<NamedCut>& cut,
+                          const std::vector<std::string>& notes = {});
 // Every device and link, for Graphviz.
 std::string topology_dot(const fabric::Topology& topology, const std::string& title);
 
