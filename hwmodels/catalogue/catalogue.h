@@ -76,6 +76,10 @@ struct Node {
   int gpu_count = 0;
   ScaleUp scale_up = ScaleUp::pcie;
   bool switch_reduction = false;  // NVLink SHARP (NVLS)
+  int nvswitch_count = 0;         // switch chips that every GPU has links to; 0: none, or unknown
+  int socket_count = 1;           // CPUs
+  int pcie_switch_count = 0;      // dealt evenly to the sockets; 0: GPUs and NICs on the sockets' own lanes
+  int tray_count = 1;             // parts with CPUs and NICs of their own, that only NVLink joins
   int nic_count = 0;
   BytesPerSecond nic_bandwidth;  // per NIC and direction
   std::string fabric;            // default fabric entry
@@ -89,7 +93,8 @@ struct Fabric {
   std::vector<std::string> aliases;
   std::string kind;                // "network", "scale_up" (GPU to GPU) or "host" (CPU to GPU)
   BytesPerSecond bandwidth;        // per port (link) and direction
-  std::optional<Seconds> latency;  // port to port, unloaded
+  std::optional<Seconds> latency;  // port to port, unloaded; of scale_up and host links: one traversal
+  double efficiency = 1.0;         // share of the bandwidth that payload reaches
   std::map<std::string, Source> sources;
   json::Value raw;
 };

@@ -21,15 +21,18 @@ Node read_node(Entry& entry, json::Value raw) {
   if (node.gpus.empty()) {
     entry.problem("gpus", "nothing", "at least one GPU");
   }
+  static const std::map<std::string_view, int Node::*> counts = {
+      {"gpu_count", &Node::gpu_count},
+      {"nic_count", &Node::nic_count},
+      {"nvswitch_count", &Node::nvswitch_count},
+      {"socket_count", &Node::socket_count},
+      {"pcie_switch_count", &Node::pcie_switch_count},
+      {"tray_count", &Node::tray_count}};
   for (const auto& [name, cell] : entry.root().object()) {
     double number = 0;
-    if (name == "gpu_count") {
+    if (const auto count = counts.find(name); count != counts.end()) {
       if (entry.number(cell, name, kCount, true, number)) {
-        node.gpu_count = static_cast<int>(number);
-      }
-    } else if (name == "nic_count") {
-      if (entry.number(cell, name, kCount, true, number)) {
-        node.nic_count = static_cast<int>(number);
+        node.*count->second = static_cast<int>(number);
       }
     } else if (name == "nic_bandwidth_gbps") {
       if (entry.number(cell, name, json::positive(), false, number)) {
@@ -60,7 +63,8 @@ Node read_node(Entry& entry, json::Value raw) {
     } else if (name != "name" && name != "aliases" && name != "order" && name != "gpus" && name != "fabric" &&
                !is_remark(name)) {
       entry.unknown(name, {"name", "aliases", "order", "gpus", "gpu_count", "scale_up", "switch_reduction",
-                           "nic_count", "nic_bandwidth_gbps", "fabric", "power_w", "facts"});
+                           "nvswitch_count", "socket_count", "pcie_switch_count", "tray_count", "nic_count",
+                           "nic_bandwidth_gbps", "fabric", "power_w", "facts"});
     }
   }
   if (node.gpu_count == 0) {
@@ -86,10 +90,14 @@ Fabric read_fabric(Entry& entry, json::Value raw) {
       if (entry.number(cell, name, json::not_negative(), false, number)) {
         fabric.latency = Seconds(number * 1e-6);
       }
+    } else if (name == "efficiency") {
+      if (entry.number(cell, name, {.min = 0.0, .max = 1.0, .open_min = true}, false, number)) {
+        fabric.efficiency = number;
+      }
     } else if (name == "facts") {
       entry.facts(cell);
     } else if (name != "name" && name != "aliases" && name != "kind" && !is_remark(name)) {
-      entry.unknown(name, {"name", "aliases", "kind", "bandwidth_gbps", "latency_us", "facts"});
+      entry.unknown(name, {"name", "aliases", "kind", "bandwidth_gbps", "latency_us", "efficiency", "facts"});
     }
   }
   if (fabric.bandwidth == BytesPerSecond()) {

@@ -24,6 +24,8 @@ constexpr std::array kCommands = {
             explain_command, explain_options},
     Command{"catalog", "[gpus|nodes|fabrics|models|prices] [NAME]", "what the catalogue holds, with sources",
             catalog_command, catalog_options},
+    Command{"topology", "NODE|FILE", "how GPUs reach each other, and where it is narrow", topology_command,
+            topology_options},
     Command{"schema", "[serving|...]", "JSON Schema of scenario files", schema_command, schema_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
     Command{"calibrate", "fit --gpu NAME --data DIR --out FILE", "fit a kernel profile to measured tables",
