@@ -14,7 +14,7 @@ constexpr std::array<string_view, 10> kAlgorithms = {
     "ring", "tree", "collnet_direct", "collnet_chain", "nvls", "nvls_tree",
     "pat",  "p2p",  "one_shot",       "two_shot"};
 constexpr std::array<string_view, 3> kProtocolNames = {"LL", "LL128", "Simple"};
-constexpr std::array<string_view, 3> kFabrics = {"infiniband", "roce", "efa"};
+constexpr std::array<string_view, 4> kFabrics = {"infiniband", "roce", "efa", "efa2"};
 
 }  // namespace
 
@@ -22,7 +22,7 @@ std::span<const string_view> enum_names(Architecture /*tag*/) { return kArchitec
 std::span<const string_view> enum_names(Collective /*tag*/) { return kCollectives; }
 std::span<const string_view> enum_names(Algorithm /*tag*/) { return kAlgorithms; }
 std::span<const string_view> enum_names(Protocol /*tag*/) { return kProtocolNames; }
-std::span<const string_view> enum_names(Fabric /*tag*/) { return kFabrics; }
+std::span<const string_view> enum_names(NetworkKind /*tag*/) { return kFabrics; }
 
 Communicator one_node(Architecture architecture, int ranks) {
   Communicator out;
@@ -47,6 +47,12 @@ Communicator one_node(Architecture architecture, int ranks) {
       break;
   }
   return out;
+}
+
+Architecture architecture_named(std::string_view name) {
+  return name.starts_with("Blackwell")                                    ? Architecture::sm100
+         : name.starts_with("Hopper") || name.starts_with("Ada Lovelace") ? Architecture::sm90
+                                                                          : Architecture::sm80;
 }
 
 double bus_factor(Collective collective, int ranks) {

@@ -37,9 +37,10 @@ enum class Protocol { ll, ll128, simple };
 std::span<const std::string_view> enum_names(Protocol tag);
 inline constexpr Protocol kProtocols[] = {Protocol::ll, Protocol::ll128, Protocol::simple};
 
-// Kinds of network between nodes, as far as they differ in time.
-enum class Fabric { infiniband, roce, efa };
-std::span<const std::string_view> enum_names(Fabric tag);
+// Kinds of network between nodes, as far as they differ in time: AWS's EFA of the first generation (4 x 100
+// Gb/s, p4d) and of the second (p5).
+enum class NetworkKind { infiniband, roce, efa, efa2 };
+std::span<const std::string_view> enum_names(NetworkKind tag);
 
 // A group of ranks, one per GPU, `ranks / nodes` of them on each node.
 struct Communicator {
@@ -54,7 +55,7 @@ struct Communicator {
   bool network_reduces = false;  // CollNet, SHARP
   int nics = 8;                  // per node
   BytesPerSecond nic{50e9};      // datasheet, each, per direction
-  Fabric fabric = Fabric::infiniband;
+  NetworkKind fabric = NetworkKind::infiniband;
   Seconds net_latency{0.0};  // of a hop through the network, beyond what the constants of `fabric` hold
   std::string version;       // of NCCL ("2.27.3"); empty: the newest that was measured
   bool ll128 = true;         // NCCL allows LL128 on these links
@@ -65,6 +66,10 @@ struct Communicator {
 // A communicator of GPUs on NVSwitch in one node, with the bandwidth and channels that NCCL's ring search
 // ends at: 240 GB/s (A100), 360 (H100, H200), 720 (B200, assumed: 16 x 45 of its table of speeds).
 Communicator one_node(Architecture architecture, int ranks);
+
+// The architecture of a GPU whose name for it in the catalogue starts with Ampere, Hopper or Blackwell; other
+// generations take the nearest one's rules.
+Architecture architecture_named(std::string_view name);
 
 // What is moved. `bytes` counts as nccl-tests does: the buffer of all-reduce, broadcast, reduce and
 // send/recv; all ranks' parts together of all-gather, reduce-scatter (the larger buffer) and all-to-all (a

@@ -1,6 +1,7 @@
 #include "hwmodels/collectives/timing.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace gpuplan::collectives {
 
@@ -31,8 +32,10 @@ struct Hops {
 };
 Hops hops_of(const Communicator& group, Collective collective, Algorithm algorithm) {
   const double n = group.ranks;
-  if (algorithm == Algorithm::tree) {
-    return {2.0 * (n - 1.0), 2.0 * (n - 1.0)};  // up and down a chain inside the node
+  if (algorithm == Algorithm::tree || algorithm == Algorithm::collnet_chain ||
+      algorithm == Algorithm::collnet_direct) {
+    const double local = group.gpus_per_node();
+    return {2.0 * (local - 1.0), 2.0 * (local - 1.0) / local * n};  // up and down a chain inside the node
   }
   const bool whole = collective == Collective::broadcast || collective == Collective::reduce;
   const double steps = whole ? n - 1.0 : ring_steps(collective, group.ranks);
@@ -53,7 +56,10 @@ TimeParts ring_time(const TimingConstants& c, const Communicator& group, const C
       const double more = chunk / c.ll_more_bytes;
       t.fixed = c.floor;
       t.steps = hops.steps * (c.ll_step + c.ll_more * more * more / (1.0 + more * more));
-      t.transfer = chunk * (hops.chunks + 1.0) / (link * c.ll_share);
+      const double bytes = chunk * (hops.chunks + 1.0) / (link * c.ll_share);
+      t.transfer =
+          std::pow(std::pow(t.steps, c.ll_overlap) + std::pow(bytes, c.ll_overlap), 1.0 / c.ll_overlap) -
+          t.steps;
       break;
     }
     case Protocol::ll128:
@@ -73,7 +79,7 @@ TimeParts ring_time(const TimingConstants& c, const Communicator& group, const C
 
 TimeParts nvls_time(const TimingConstants& c, const Communicator& group,
                     const CollectiveOperation& operation) {
-  const double n = group.ranks, s = operation.bytes.si();
+  const double n = group.gpus_per_node(), s = operation.bytes.si();
   TimeParts t;
   t.step_count = 2;
   t.fixed = c.floor + c.nvls_start;
@@ -97,14 +103,63 @@ TimeParts peers_time(const TimingConstants& c, const Communicator& group,
   ll.transfer = message / (link * c.p2p_ll_share);
   simple.fixed = c.floor + c.p2p_start;
   simple.pipeline = c.p2p_slice * filled(message, c.p2p_slice_bytes);
-  simple.transfer = message * (n - 1.0 + (all ? c.own : 0.0)) / (link * c.p2p_share);
+  simple.transfer = message * (n - 1.0 + (all ? c.p2p_own : 0.0)) / (link * c.p2p_share);
   return ll.total() < simple.total() ? ll : simple;
+}
+
+// Hops through the network that follow on each other, and bytes that each node sends through its NICs.
+struct Crossing {
+  double hops, bytes;
+};
+Crossing crossing_of(const Communicator& group, const CollectiveOperation& operation, Algorithm algorithm) {
+  const double n = group.ranks, nodes = group.nodes, s = operation.bytes.si();
+  const double depth = std::ceil(std::log2(nodes));
+  switch (algorithm) {
+    case Algorithm::ring:
+    case Algorithm::one_shot:
+    case Algorithm::two_shot:
+      return {static_cast<double>(ring_steps_between_nodes(operation.collective, group.nodes)),
+              s * bus_factor(operation.collective, group.ranks)};
+    case Algorithm::tree:
+    case Algorithm::nvls_tree:  // an inner node of one tree has two children, and is a leaf of the other
+      return {2.0 * depth, group.nodes == 2 ? s : 2.0 * s};
+    case Algorithm::nvls:
+      return {2.0 * (nodes - 1.0), 2.0 * s * (nodes - 1.0) / nodes};
+    case Algorithm::collnet_direct:
+    case Algorithm::collnet_chain:
+      return {2.0, s};
+    case Algorithm::pat:
+      return {depth, s * (n - 1.0) / n};
+    case Algorithm::point_to_point:
+      if (operation.collective == Collective::send_recv) {
+        return {1.0, s};
+      }
+      // Every rank of a node sends to those of the others.
+      return {1.0, s * group.gpus_per_node() * (nodes - 1.0) / nodes};
+  }
+  return {0.0, 0.0};
+}
+
+// What the network adds to the parts inside the nodes.
+void across(TimeParts& t, const NetworkConstants& net, const Communicator& group,
+            const CollectiveOperation& operation, const Choice& choice) {
+  const Crossing crossing = crossing_of(group, operation, choice.algorithm);
+  const double nics =
+      choice.algorithm == Algorithm::point_to_point && operation.collective == Collective::send_recv
+          ? 1.0
+          : group.nics;
+  t.net_bytes = crossing.bytes;
+  const double transfer = crossing.bytes / (nics * group.nic.si() * 1e-6 * net.share);
+  t.network_bound = transfer > t.transfer;
+  t.transfer = std::max(t.transfer, transfer);
+  t.network = crossing.hops * (net.step + group.net_latency.si() * 1e6) +
+              net.slice * filled(operation.bytes.si() / group.nodes, net.slice_bytes);
 }
 
 }  // namespace
 
-TimeParts time_of(const TimingConstants& c, const Communicator& group, const CollectiveOperation& operation,
-                  const Choice& choice) {
+TimeParts time_of(const TimingConstants& c, const NetworkConstants& net, const Communicator& group,
+                  const CollectiveOperation& operation, const Choice& choice) {
   TimeParts t;
   switch (choice.algorithm) {
     case Algorithm::nvls:
@@ -125,6 +180,9 @@ TimeParts time_of(const TimingConstants& c, const Communicator& group, const Col
       break;
   }
   t.link_seconds = t.wire_bytes / group.link.si();
+  if (group.nodes > 1) {
+    across(t, net, group, operation, choice);
+  }
   return t;
 }
 
