@@ -68,10 +68,10 @@ constexpr Fitted<C> kCustom[] = {
 
 using N = NetworkConstants;
 constexpr Fitted<N> kNetwork[] = {
-    {&N::step, 1.0, 200.0, true},
     {&N::share, 0.1, 1.0, true},
     {&N::slice, 0.0, 3000.0, false},
-    {&N::slice_bytes, 1e4, 1e9, true},
+    {&N::slice_bytes, 1e4, 1e8, true},
+    {&N::step, 1.0, 200.0, true},
 };
 
 // Rows of one size run up to 26 % longer than the fastest where the switch cannot add their elements (8-bit
@@ -80,6 +80,8 @@ constexpr Fitted<N> kNetwork[] = {
 constexpr double kNotInSwitch = 1.12;
 // Rows that must need a constant for it to be fitted.
 constexpr std::size_t kLeastRows = 6;
+// Messages whose time is mostly latency, between nodes.
+constexpr double kSmallBytes = 65536.0;
 // An 80 % interval should cover 75 to 90 % of what comes.
 constexpr double kSpreadQuantile = 0.83;
 
@@ -275,6 +277,11 @@ double custom_time(const C& c, const VersionConstants& nccl, const MeasuredColle
   return best;
 }
 
+// Runs of one machine; what stands in brackets tells runs apart.
+std::string series_of(const MeasuredCollective& row) {
+  return row.gpu + row.library.substr(0, row.library.find(" ("));
+}
+
 void report(const CollectiveFitOptions& options, const std::string& name, const HeldOutError& e) {
   if (options.progress) {
     options.progress(fmt::format("{}: {} rows held out, median {:.1f} %, p90 {:.1f} %, bias {:+.1f} %", name,
@@ -373,16 +380,22 @@ NetworkProfile fit_networks(const Profiles& profiles, std::span<const MeasuredCo
     network.time.fabric = fabric;
     const N initial = network.time;
     const auto fitted_to = [&](const Rows& chosen) {
-      // Few rows do not show latency and ramp; those keep what they start from.
+      // Latency shows in small messages, the ramp in many sizes; what rows do not show is not fitted.
+      const auto small = std::count_if(chosen.begin(), chosen.end(), [](const MeasuredCollective* row) {
+        return row->operation.bytes.si() <= kSmallBytes;
+      });
       const std::span<const Fitted<N>> fields(kNetwork);
-      return best_of<N>(initial, chosen.size() < kLeastRows ? fields.subspan(1, 1) : fields, chosen,
-                        options.evaluations / 20, predict)
+      return best_of<N>(initial,
+                        chosen.size() < kLeastRows                     ? fields.first(1)
+                        : static_cast<std::size_t>(small) < kLeastRows ? fields.first(3)
+                                                                       : fields,
+                        chosen, options.evaluations / 20, predict)
           .first;
     };
     network.time = fitted_to(all);
     std::set<std::string> series;
     for (const MeasuredCollective* row : all) {
-      series.insert(row->gpu + row->library);
+      series.insert(series_of(*row));
     }
     std::vector<double> ratios;
     const auto judge = [&](auto left_out) {
@@ -397,7 +410,7 @@ NetworkProfile fit_networks(const Profiles& profiles, std::span<const MeasuredCo
     };
     if (series.size() > 1) {
       for (const std::string& one : series) {
-        judge([&](const MeasuredCollective& row) { return row.gpu + row.library == one; });
+        judge([&](const MeasuredCollective& row) { return series_of(row) == one; });
       }
     } else {
       for (const MeasuredCollective* one : all) {

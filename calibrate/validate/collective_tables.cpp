@@ -48,20 +48,20 @@ struct Network {
   int nics;
   double gbps;  // GB/s each
   collectives::NetworkKind fabric;
-  bool reduces;
 };
-// 400 Gb/s is 50 GB/s. The H20 runs do not state their NICs; the 460 GB/s that they call the limit is
-// NVLink's, so that the network's must be above: 8 x 400 Gb/s, as such nodes have (assumed).
+// 400 Gb/s is 50 GB/s. The runs named after SHARP end at 97 % of what rings and trees can reach over those
+// NICs, where switches that reduce would leave NVLink as the limit (25 % more): they count as without. The
+// H20 runs do not state their NICs; the 460 GB/s that they call the limit is NVLink's, so that the network's
+// must be above: 8 x 400 Gb/s, as such nodes have (assumed).
 constexpr Network kNetworks[] = {
-    {"p4de EFA", 4, 12.5, collectives::NetworkKind::efa, false},
-    {"p5 EFA", 32, 12.5, collectives::NetworkKind::efa2, false},
-    {"8x400G NDR IB + SHARP", 8, 50.0, collectives::NetworkKind::infiniband, true},
-    {"8x400G", 8, 50.0, collectives::NetworkKind::infiniband, false},
-    {"8x200G IB", 8, 25.0, collectives::NetworkKind::infiniband, false},
-    {"4x200G IB", 4, 25.0, collectives::NetworkKind::infiniband, false},
-    {"4x400 RoCE", 4, 50.0, collectives::NetworkKind::roce, false},
-    {"NVLink4 + IB (H20", 8, 50.0, collectives::NetworkKind::infiniband, false},
-    {"inter-rack IB", 72, 50.0, collectives::NetworkKind::infiniband, false},
+    {"p4de EFA", 4, 12.5, collectives::NetworkKind::efa},
+    {"p5 EFA", 32, 12.5, collectives::NetworkKind::efa2},
+    {"8x400G", 8, 50.0, collectives::NetworkKind::infiniband},
+    {"8x200G IB", 8, 25.0, collectives::NetworkKind::infiniband},
+    {"4x200G IB", 4, 25.0, collectives::NetworkKind::infiniband},
+    {"4x400 RoCE", 4, 50.0, collectives::NetworkKind::roce},
+    {"NVLink4 + IB (H20", 8, 50.0, collectives::NetworkKind::infiniband},
+    {"inter-rack IB", 72, 50.0, collectives::NetworkKind::infiniband_racks},
 };
 
 // Runs of which only the best bandwidth was published are taken as of this size.
@@ -102,9 +102,9 @@ std::string express(const json::Value& row, const Catalogue& catalogue, Measured
       return "network not described: " + out.library;
     }
     out.group.nics = known->nics;
+    out.group.channels = std::min(out.group.channels, known->nics);
     out.group.nic = BytesPerSecond(known->gbps * 1e9);
     out.group.fabric = known->fabric;
-    out.group.network_reduces = known->reduces;
   }
   const std::string algorithm = text_of(row, "algo"), notes = text_of(row, "notes");
   if (algorithm == "Ring" || notes.find("Ring peak") != std::string::npos) {

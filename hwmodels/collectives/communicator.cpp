@@ -14,7 +14,7 @@ constexpr std::array<string_view, 10> kAlgorithms = {
     "ring", "tree", "collnet_direct", "collnet_chain", "nvls", "nvls_tree",
     "pat",  "p2p",  "one_shot",       "two_shot"};
 constexpr std::array<string_view, 3> kProtocolNames = {"LL", "LL128", "Simple"};
-constexpr std::array<string_view, 4> kFabrics = {"infiniband", "roce", "efa", "efa2"};
+constexpr std::array<string_view, 5> kNetworks = {"infiniband", "infiniband_racks", "roce", "efa", "efa2"};
 
 }  // namespace
 
@@ -22,7 +22,7 @@ std::span<const string_view> enum_names(Architecture /*tag*/) { return kArchitec
 std::span<const string_view> enum_names(Collective /*tag*/) { return kCollectives; }
 std::span<const string_view> enum_names(Algorithm /*tag*/) { return kAlgorithms; }
 std::span<const string_view> enum_names(Protocol /*tag*/) { return kProtocolNames; }
-std::span<const string_view> enum_names(NetworkKind /*tag*/) { return kFabrics; }
+std::span<const string_view> enum_names(NetworkKind /*tag*/) { return kNetworks; }
 
 Communicator one_node(Architecture architecture, int ranks) {
   Communicator out;

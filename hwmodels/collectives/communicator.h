@@ -37,9 +37,10 @@ enum class Protocol { ll, ll128, simple };
 std::span<const std::string_view> enum_names(Protocol tag);
 inline constexpr Protocol kProtocols[] = {Protocol::ll, Protocol::ll128, Protocol::simple};
 
-// Kinds of network between nodes, as far as they differ in time: AWS's EFA of the first generation (4 x 100
-// Gb/s, p4d) and of the second (p5).
-enum class NetworkKind { infiniband, roce, efa, efa2 };
+// Kinds of network between nodes, as far as they differ in time. efa and efa2: AWS's first generation (4 x
+// 100 Gb/s, p4d) and second (32 x 100, p5). infiniband_racks: InfiniBand between NVLink domains of a rack
+// (NVL72), of whose NICs NCCL drives a part only.
+enum class NetworkKind { infiniband, infiniband_racks, roce, efa, efa2 };
 std::span<const std::string_view> enum_names(NetworkKind tag);
 
 // A group of ranks, one per GPU, `ranks / nodes` of them on each node.

@@ -1,6 +1,6 @@
 // NVLS: the NVSwitch adds up what it reads from all GPUs and writes the sum to all of them. Between nodes the
-// sums go on a ring of nodes (NVLS) or a tree (NVLS-tree). All-gather and reduce-scatter take it only with
-// buffers registered by the program, and are left to the ring here.
+// sums go through switches that reduce (NVLS) or over a tree of nodes (NVLS-tree). All-gather and
+// reduce-scatter take it only with buffers registered by the program, and are left to the ring here.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,12 +16,18 @@ namespace {
 // Channel speeds that the search tries inside a node from Hopper on, GB/s (NCCL 2.30, search.cc).
 constexpr std::array<double, 11> kSpeeds = {60, 50, 40, 30, 24, 20, 15, 12, 11, 6, 3};
 
+// GPUs of a node from which on the steps between speeds are ignored: NVLink domains of a rack (assumed).
+constexpr int kMostSnapped = 16;
+
 // Every GPU is the head of one channel, all of one speed that NVLink carries.
 double channel_speed(const Communicator& group) {
   const std::size_t arch = nccl::index(group.architecture);
   const double share = nccl::kNvlinkUsable.at(arch) * group.link.si() * 1e-9 / group.gpus_per_node();
   if (share >= nccl::kFastestChannel.at(arch)) {
     return nccl::kFastestChannel.at(arch);
+  }
+  if (group.gpus_per_node() > kMostSnapped) {
+    return share;
   }
   for (const double speed : kSpeeds) {
     if (speed <= share) {
@@ -45,7 +51,8 @@ class Nvls final : public CollectiveAlgorithm {
     const std::size_t arch = nccl::index(group.architecture);
     if (!group.switch_reduces || !group.nvlink || nccl::kNvlsEfficiency.at(arch) <= 0.0 ||
         protocol != Protocol::simple || operation.collective != Collective::all_reduce ||
-        group.gpus_per_node() < 2 || (tree_ && group.nodes < 2)) {
+        group.gpus_per_node() < 2 || (tree_ && group.nodes < 2) ||
+        (!tree_ && group.nodes > 1 && !group.network_reduces)) {
       return std::nullopt;
     }
     const double heads = group.gpus_per_node();

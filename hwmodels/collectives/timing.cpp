@@ -124,7 +124,6 @@ Crossing crossing_of(const Communicator& group, const CollectiveOperation& opera
     case Algorithm::nvls_tree:  // an inner node of one tree has two children, and is a leaf of the other
       return {2.0 * depth, group.nodes == 2 ? s : 2.0 * s};
     case Algorithm::nvls:
-      return {2.0 * (nodes - 1.0), 2.0 * s * (nodes - 1.0) / nodes};
     case Algorithm::collnet_direct:
     case Algorithm::collnet_chain:
       return {2.0, s};
@@ -152,8 +151,8 @@ void across(TimeParts& t, const NetworkConstants& net, const Communicator& group
   const double transfer = crossing.bytes / (nics * group.nic.si() * 1e-6 * net.share);
   t.network_bound = transfer > t.transfer;
   t.transfer = std::max(t.transfer, transfer);
-  t.network = crossing.hops * (net.step + group.net_latency.si() * 1e6) +
-              net.slice * filled(operation.bytes.si() / group.nodes, net.slice_bytes);
+  t.network = crossing.hops * (net.step + group.net_latency.si() * 1e6 +
+                               net.slice * filled(operation.bytes.si(), net.slice_bytes));
 }
 
 }  // namespace

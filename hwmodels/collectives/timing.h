@@ -4,7 +4,7 @@
 //   ring:   T = floor + start_p + steps step_p + S (steps + own)/n / B_p + pipeline
 //   NVLS:   T = floor + start + S (1 + 1/n) / B + pipeline
 //   p2p:    T = floor + (n-1) peer + min(start_LL + x/B_LL, start + x (n-1 + own) / B + pipeline)
-//   between nodes: + hops step_net + pipeline_net, and the slower of the node's part and the network's
+//   between nodes: + hops (step_net + pipeline_net), and the slower of the node's part and the network's
 //
 // S is the operation's bytes, x = S/n, p the protocol, B_p a share of the GPU's link; `own` is what handling
 // a rank's own part costs against one that crosses the link, 1 with LL, where the SMs are the limit. LL hides
@@ -90,18 +90,18 @@ void describe(V& v, CustomConstants& s) {
 // What a network between nodes adds.
 struct NetworkConstants {
   NetworkKind fabric = NetworkKind::infiniband;
-  double step = 15.0;        // us, a hop with what the hosts do for it
+  double step = 14.0;        // us, a hop with what the hosts do for it; NCCL's own for Simple
   double share = 0.85;       // of the NICs' datasheet bandwidth
-  double slice = 100.0;      // us more once messages fill their buffers
-  double slice_bytes = 1e6;  // of the operation, over the nodes, where half of that is reached
+  double slice = 50.0;       // us more a hop once messages fill their buffers
+  double slice_bytes = 1e6;  // of the operation, where half of that is reached
 };
 template <class V>
 void describe(V& v, NetworkConstants& s) {
   v.field("fabric", s.fabric, "kind of network", json::required);
   v.field("step", s.step, "a hop between nodes (us)", json::not_negative());
   v.field("share", s.share, "bandwidth reached over the NICs'", json::positive());
-  v.field("slice", s.slice, "more with full buffers (us)", json::not_negative());
-  v.field("slice_bytes", s.slice_bytes, "bytes over the nodes at which half of that is reached (B)",
+  v.field("slice", s.slice, "longer hop with full buffers (us)", json::not_negative());
+  v.field("slice_bytes", s.slice_bytes, "bytes of the operation at which half of that is reached (B)",
           json::positive());
 }
 

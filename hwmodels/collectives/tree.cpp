@@ -30,8 +30,10 @@ class Tree final : public CollectiveAlgorithm {
     }
     const std::size_t p = nccl::index(protocol), arch = nccl::index(group.architecture);
     const std::size_t nodes = nccl::node_index(group.nodes);
-    double bus =
-        std::min(0.92 * nccl::channels_bandwidth(group), group.channels * nccl::kTree.at(arch).at(nodes));
+    // Up to two nodes the search gives trees more bandwidth inside the nodes than between them.
+    const double planned = group.nodes <= 2 && group.gpus_per_node() > 1 ? group.intra.si() * 1e-9
+                                                                         : nccl::channels_bandwidth(group);
+    double bus = std::min(0.92 * planned, group.channels * nccl::kTree.at(arch).at(nodes));
     if (protocol == Protocol::ll) {
       bus =
           std::min(bus / 3.8, group.nodes == 1 ? nccl::kLlMax.at(arch) : nccl::kLlMaxBetweenNodes.at(nodes));
