@@ -80,6 +80,8 @@ constexpr Fitted<N> kNetwork[] = {
 constexpr double kNotInSwitch = 1.12;
 // Rows that must need a constant for it to be fitted.
 constexpr std::size_t kLeastRows = 6;
+// Where searches start: NICs well used, and NICs of which most are idle.
+constexpr double kSharesToStart[] = {0.85, 0.15};
 // Messages whose time is mostly latency, between nodes.
 constexpr double kSmallBytes = 65536.0;
 // An 80 % interval should cover 75 to 90 % of what comes.
@@ -385,12 +387,19 @@ NetworkProfile fit_networks(const Profiles& profiles, std::span<const MeasuredCo
         return row->operation.bytes.si() <= kSmallBytes;
       });
       const std::span<const Fitted<N>> fields(kNetwork);
-      return best_of<N>(initial,
-                        chosen.size() < kLeastRows                     ? fields.first(1)
-                        : static_cast<std::size_t>(small) < kLeastRows ? fields.first(3)
-                                                                       : fields,
-                        chosen, options.evaluations / 20, predict)
-          .first;
+      const auto shown = chosen.size() < kLeastRows                     ? fields.first(1)
+                         : static_cast<std::size_t>(small) < kLeastRows ? fields.first(3)
+                                                                        : fields;
+      std::optional<std::pair<N, double>> best;
+      for (const double share : kSharesToStart) {
+        N start = initial;
+        start.share = share;
+        const auto found = best_of<N>(start, shown, chosen, options.evaluations / 20, predict);
+        if (!best || found.second < best->second) {
+          best = found;
+        }
+      }
+      return best->first;
     };
     network.time = fitted_to(all);
     std::set<std::string> series;
