@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace gpuplan::collectives {
 
@@ -37,6 +38,40 @@ Choice forced(const Communicator& group, const CollectiveOperation& operation,
   return best;
 }
 
+bool same_way(const Choice& a, const Choice& b) {
+  return a.algorithm == b.algorithm && a.protocol == b.protocol;
+}
+
+// The longest time, in us, of any smaller message: NCCL changes algorithms a little before or after the point
+// where they take equally long, and a larger message never was measured to be clearly faster.
+double longest_of_smaller(const TimingConstants& constants, const NetworkConstants& network,
+                          const Communicator& group, CollectiveOperation operation, Choice choice) {
+  constexpr int kBisections = 16;
+  constexpr double kStride = 0.84;  // NCCL's corrections of trees change with powers of two
+  double longest = 0.0;
+  double size = operation.bytes.si();
+  const auto choice_at = [&](double bytes) {
+    operation.bytes = Bytes(bytes);
+    return choose(group, operation);
+  };
+  while (size > kLeastBytes) {
+    const double less = kStride * size;
+    if (same_way(choice_at(less), choice)) {
+      size = less;
+      continue;
+    }
+    double below = less, above = size;
+    for (int i = 0; i < kBisections; ++i) {
+      const double middle = std::sqrt(below * above);
+      (same_way(choice_at(middle), choice) ? above : below) = middle;
+    }
+    size = below;
+    choice = choice_at(size);
+    longest = std::max(longest, time_of(constants, network, group, operation, choice).total());
+  }
+  return longest;
+}
+
 void explain(const CollectivePrice& price, const Communicator& group, const CollectiveOperation& operation,
              const HeldOutError& error, const std::string& constants, kernels::Explanation& why) {
   const TimeParts& p = price.parts;
@@ -57,10 +92,11 @@ void explain(const CollectivePrice& price, const Communicator& group, const Coll
   why.add(fmt::format("{} {}, {} channels, {} steps, {:.4g} B sent per GPU",
                       json::name_of(price.choice.algorithm), json::name_of(price.choice.protocol),
                       price.choice.channels, p.step_count, p.wire_bytes));
-  why.add(
-      fmt::format("T = fixed {:.2f} + steps {:.2f} + pipeline {:.2f} + transfer {:.2f} + network {:.2f} = "
-                  "{:.2f} us",
-                  p.fixed, p.steps, p.pipeline, p.transfer, p.network, p.total()));
+  why.add(fmt::format(
+      "T = fixed {:.2f} + steps {:.2f} + pipeline {:.2f} + transfer {:.2f} + network {:.2f}{} = "
+      "{:.2f} us",
+      p.fixed, p.steps, p.pipeline, p.transfer, p.network,
+      p.held > 0.0 ? fmt::format(" + {:.2f} (no faster than smaller messages)", p.held) : "", p.total()));
   if (group.nodes > 1) {
     why.add(fmt::format("each node sends {:.4g} B over {} x {:.4g} GB/s; {} limits the transfer", p.net_bytes,
                         group.nics, group.nic.si() * 1e-9, p.network_bound ? "the network" : "the node"));
@@ -88,6 +124,10 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
   price.choice =
       options.algorithm || options.protocol ? forced(group, operation, options) : choose(group, operation);
   price.parts = time_of(constants.time, network.time, group, operation, price.choice);
+  if (!options.algorithm && !options.protocol && price.choice.algorithm != Algorithm::point_to_point) {
+    const double least = longest_of_smaller(constants.time, network.time, group, operation, price.choice);
+    price.parts.held = std::max(0.0, least - price.parts.total());
+  }
   HeldOutError error = constants.error;
   std::string named = "NCCL " + (constants.version.empty() ? std::string("(assumed)") : constants.version);
   bool custom = false;

@@ -112,12 +112,13 @@ struct TimeParts {
   double steps = 0.0;     // latency of the steps
   double pipeline = 0.0;  // slices on their way
   double transfer = 0.0;  // bytes over bandwidth
+  double held = 0.0;      // that a message takes at least since a smaller one does (collective_model.cpp)
   int step_count = 0;
   double wire_bytes = 0.0;     // that a GPU sends over its link
   double net_bytes = 0.0;      // that a node sends through its NICs
   bool network_bound = false;  // `transfer` is the network's
   double link_seconds = 0.0;   // of those bytes at the datasheet's rate
-  [[nodiscard]] double total() const { return fixed + steps + pipeline + transfer + network; }
+  [[nodiscard]] double total() const { return fixed + steps + pipeline + transfer + network + held; }
 };
 
 // Time by `choice` with the constants of the node and, where there are several, of the network.
