@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "calibrate/validate/collective_tables.h"
 #include "calibrate/validate/kernel_records.h"
 #include "calibrate/validate/table_reader.h"
 
@@ -329,7 +330,7 @@ KernelTable read_kernel_table(const std::string& path) {
 }
 
 bool is_kernel_table(const std::string& path) {
-  if (is_kernel_records(path)) {
+  if (is_kernel_records(path) || is_published_collectives(path)) {
     return true;
   }
   try {
@@ -368,6 +369,10 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
                                           .data_dir = options.data_dir,
                                           .leave_out = options.leave_out});
   }
+  if (options.catalogue != nullptr && is_published_collectives(path)) {
+    return validate_collectives(read_published_collectives(path, *options.catalogue),
+                                collectives::CollectiveModel::load(options.data_dir));
+  }
   const std::string name = options.gpu.empty() ? gpu_in_path(path) : options.gpu;
   std::optional<kernels::KernelModel> own;
   if (options.model == nullptr) {
@@ -377,6 +382,10 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
           options.catalogue != nullptr ? options.catalogue->gpu_names() : std::vector<std::string>{};
       throw InputError({path, "GPU \"" + name + "\"",
                         "a GPU of the catalogue, as the table's folder or --gpu", did_you_mean(name, names)});
+    }
+    if (operation_of(TableReader(path)) == KernelOperation::collectives) {
+      return validate_collectives(read_collective_table(path, *gpu),
+                                  collectives::CollectiveModel::load(options.data_dir));
     }
     own = kernels::KernelModel::for_gpu(*gpu, options.data_dir, options.leave_out);
   }

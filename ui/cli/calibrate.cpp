@@ -1,5 +1,6 @@
 // gpuplan calibrate fit: the kernel profile of a GPU, from tables measured on it. gpuplan calibrate engine:
-// what an inference engine adds to kernels, from measured serving. gpuplan calibrate import: what tools
+// what an inference engine adds to kernels, from measured serving. gpuplan calibrate collectives: the
+// profiles of collectives, from tables of all GPUs and published runs. gpuplan calibrate import: what tools
 // measured, beside what is predicted.
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "calibrate/fit/collective_fit.h"
 #include "calibrate/fit/engine_fit.h"
 #include "calibrate/fit/fit.h"
 #include "calibrate/import/compare.h"
@@ -32,13 +34,14 @@ po::options_description described() {
       "NAME of the GPU measured (import: needed only where the files do not say)");
   add("engine", po::value<std::string>(), "engine: NAME of the engine profile to start from");
   add("out", po::value<std::string>(),
-      "FILE to write to: the profile (fit, engine), or the measurements as JSON lines (import)");
+      "FILE to write to: the profile (fit, engine), or the measurements as JSON lines (import); DIR "
+      "(collectives)");
   add("data", po::value<std::string>(),
       "fit: DIR with gemm.csv.gz, attention_prefill.csv.gz, ... (or .csv); engine: FILE of measured serving "
-      "rows");
+      "rows; collectives: DIR with kernels/GPU/collectives.csv.gz and training/collectives_measured.json");
   add("source", po::value<std::string>(),
       "TEXT saying what was measured (fit: default is that of the shipped profile)");
-  add("quiet", "fit, engine: no report on standard error");
+  add("quiet", "fit, engine, collectives: no report on standard error");
   add("json", "import: print one JSON object instead of text");
   add("help", "this text");
   return options;
@@ -177,6 +180,56 @@ int engine_command(const po::variables_map& options) {
   return kDone;
 }
 
+int collectives_command(const po::variables_map& options) {
+  refuse(options, "collectives", {"json", "gpu", "engine"});
+  namespace fs = std::filesystem;
+  const std::string data = required(options, "collectives", "data"),
+                    out = required(options, "collectives", "out");
+  const Catalogue catalogue = Catalogue::load(data_root());
+  calibrate::CollectiveFitOptions fit;
+  fit.source =
+      options.count("source") > 0
+          ? options["source"].as<std::string>()
+          : "aiconfigurator 095f58a (Apache-2.0): nccl-tests and TensorRT-LLM all-reduce on one node";
+  if (options.count("quiet") == 0) {
+    fit.progress = [](const std::string& line) { std::cerr << line << "\n"; };
+  }
+  std::vector<calibrate::MeasuredCollective> rows;
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (const auto& folder : fs::directory_iterator(data + "/kernels", error)) {
+    if (fs::exists(folder.path() / "collectives.csv.gz")) {
+      folders.push_back(folder.path());
+    }
+  }
+  std::sort(folders.begin(), folders.end());
+  for (const fs::path& folder : folders) {
+    const auto table = calibrate::read_collective_table((folder / "collectives.csv.gz").string(),
+                                                        gpu_named(catalogue, folder.filename().string()));
+    rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+  }
+  if (rows.empty()) {
+    throw InputError({data, "no table", "kernels/GPU/collectives.csv.gz", ""});
+  }
+  collectives::Profiles profiles;
+  for (const auto architecture :
+       {collectives::Architecture::sm80, collectives::Architecture::sm90, collectives::Architecture::sm100}) {
+    profiles.architectures.push_back(calibrate::fit_architecture(architecture, rows, fit));
+    write_file(fmt::format("{}/{}.json", out, json::name_of(architecture)),
+               json::dump(json::write(profiles.architectures.back()), 1) + "\n");
+  }
+  const std::string published = data + "/training/collectives_measured.json";
+  if (fs::exists(published, error)) {
+    fit.source =
+        "published nccl-tests runs: awsome-distributed-training 7217859 (EFA), coreweave/nccl-tests "
+        "cb86553 (InfiniBand), NVIDIA/nccl issues 1048, 1218, 1244, 1368, 1576";
+    const auto table = calibrate::read_published_collectives(published, catalogue);
+    profiles.networks = calibrate::fit_networks(profiles, table.rows, fit);
+    write_file(out + "/networks.json", json::dump(json::write(profiles.networks), 1) + "\n");
+  }
+  return kDone;
+}
+
 std::string signed_percent(double fraction) { return fmt::format("{:+.1f} %", 100.0 * fraction); }
 
 // Distance of the 10th and 90th percentile, over the value.
@@ -293,10 +346,13 @@ int calibrate_command(const std::vector<std::string>& arguments) {
   if (words.size() == 1 && words[0] == "engine") {
     return engine_command(options);
   }
+  if (words.size() == 1 && words[0] == "collectives") {
+    return collectives_command(options);
+  }
   if (!words.empty() && words[0] == "import") {
     return import_command(options, {words.begin() + 1, words.end()});
   }
-  throw UsageError{"calibrate: say what: fit, engine, or import FILE..."};
+  throw UsageError{"calibrate: say what: fit, engine, collectives, or import FILE..."};
 }
 
 }  // namespace gpuplan::cli
