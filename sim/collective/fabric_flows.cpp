@@ -1,0 +1,139 @@
+#include "sim/collective/fabric_flows.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+namespace gpuplan::sim {
+
+namespace {
+
+using collectives::Collective;
+using collectives::CollectiveOperation;
+using collectives::Hop;
+
+constexpr ResourceId kDown = std::numeric_limits<ResourceId>::max();
+
+std::string between(const fabric::Topology& topology, fabric::LinkId link) {
+  const fabric::Link& l = topology.links()[link];
+  return name_of(topology.device(l.from)) + " -> " + name_of(topology.device(l.to));
+}
+
+// Adds a demand to the rank that sends it.
+void append(std::vector<Demand>& to, const std::vector<Demand>& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+double bytes_per_hop(const CollectiveOperation& operation, int ranks) {
+  const double n = ranks, bytes = operation.bytes.si();
+  switch (operation.collective) {
+    case Collective::all_reduce:
+      return 2.0 * (n - 1.0) / n * bytes;
+    case Collective::all_gather:
+    case Collective::reduce_scatter:
+      return (n - 1.0) / n * bytes;
+    case Collective::broadcast:
+    case Collective::reduce:
+    case Collective::send_recv:
+      return bytes;
+    case Collective::all_to_all:
+      // A ring would carry each part past the ranks between: (n - 1) / 2 of the parts a hop on average.
+      return (n - 1.0) / 2.0 * bytes;
+  }
+  return bytes;
+}
+
+FabricFlows::FabricFlows(Engine& engine, const fabric::Topology& topology)
+    : engine_(&engine), topology_(&topology), resources_(topology.links().size(), kDown) {
+  for (fabric::LinkId link = 0; link < resources_.size(); ++link) {
+    const double usable = topology.links()[link].spec.usable().si();
+    if (usable > 0.0) {
+      resources_[link] = engine.add_resource(between(topology, link), usable);
+    }
+  }
+}
+
+ResourceId FabricFlows::resource(fabric::LinkId link) const {
+  if (resources_.at(link) == kDown) {
+    throw InputError({"link", between(*topology_, link) + " is down", "a link with bandwidth", ""});
+  }
+  return resources_[link];
+}
+
+std::vector<Demand> FabricFlows::demands(const fabric::Route& route, double bytes) const {
+  std::vector<Demand> out;
+  out.reserve(route.size());
+  for (const fabric::LinkId link : route) {
+    out.push_back({resource(link), bytes});
+  }
+  return out;
+}
+
+CollectiveWork FabricFlows::work(const collectives::RingPlan& plan,
+                                 const CollectiveOperation& operation) const {
+  CollectiveWork out;
+  for (const collectives::ChannelRing& ring : plan.channels) {
+    const int ranks = static_cast<int>(ring.hops.size());
+    const double bytes = bytes_per_hop(operation, ranks) / static_cast<double>(plan.channels.size());
+    out.ranks.resize(std::max(out.ranks.size(), ring.hops.size()));
+    for (std::size_t i = 0; i < ring.hops.size(); ++i) {
+      append(out.ranks[i], demands(ring.hops[i].route, bytes));
+    }
+  }
+  return out;
+}
+
+CollectiveWork FabricFlows::work(const collectives::TreePlan& plan,
+                                 const CollectiveOperation& operation) const {
+  CollectiveWork out;
+  const bool up = operation.collective != Collective::broadcast,
+             down = operation.collective != Collective::reduce;
+  const double bytes =
+      operation.bytes.si() / static_cast<double>(std::max<std::size_t>(1, plan.trees.size()));
+  for (const collectives::ChannelTree& tree : plan.trees) {
+    out.ranks.resize(std::max(out.ranks.size(), tree.up.size()));
+    for (std::size_t i = 0; i < tree.up.size(); ++i) {
+      if (up) {
+        append(out.ranks[i], demands(tree.up[i].route, bytes));
+      }
+      if (down) {
+        append(out.ranks[i], demands(tree.down[i].route, bytes));
+      }
+    }
+  }
+  return out;
+}
+
+CollectiveWork FabricFlows::all_to_all(std::span<const fabric::DeviceId> gpus, Bytes bytes,
+                                       std::uint64_t choice) const {
+  CollectiveWork out{.lockstep = false};
+  const double part = bytes.si() / static_cast<double>(std::max<std::size_t>(1, gpus.size()));
+  for (std::size_t i = 0; i < gpus.size(); ++i) {
+    for (std::size_t j = 0; j < gpus.size(); ++j) {
+      if (i != j) {  // a flow a pair: parts for other ranks do not wait for it
+        out.ranks.push_back(demands(topology_->route(gpus[i], gpus[j], choice + i * gpus.size() + j), part));
+      }
+    }
+  }
+  return out;
+}
+
+RingSpec FabricFlows::steps(const collectives::RingPlan& plan, const CollectiveOperation& operation,
+                            Seconds latency) const {
+  RingSpec out{.channels = {}, .latency = latency};
+  for (const collectives::ChannelRing& channel : plan.channels) {
+    const std::size_t ranks = channel.hops.size();
+    Ring ring;
+    for (const Hop& hop : channel.hops) {
+      ring.edges.push_back(demands(hop.route, 1.0));
+    }
+    ring.chunks.assign(ranks, operation.bytes.si() / static_cast<double>(ranks * plan.channels.size()));
+    out.steps = static_cast<int>(ranks - 1) * (operation.collective == Collective::all_reduce ? 2 : 1);
+    out.channels.push_back(std::move(ring));
+  }
+  return out;
+}
+
+}  // namespace gpuplan::sim

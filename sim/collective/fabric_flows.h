@@ -1,0 +1,53 @@
+// A topology in the engine: a resource for each link, and collectives as what they take of them.
+//
+// A ring takes the same bytes of each of its hops, a tree its half of the data up and down, an all-to-all
+// each pair's part on the pair's way. What a GPU stores and computes beside (HBM, SMs) is the caller's to
+// add.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "hwmodels/collectives/channels.h"
+#include "hwmodels/collectives/communicator.h"
+#include "hwmodels/fabric/topology.h"
+#include "sim/collective/collective_flows.h"
+#include "sim/collective/ring_steps.h"
+
+namespace gpuplan::sim {
+
+class FabricFlows {
+ public:
+  // A resource for each link that is up, of its usable bandwidth; before the first run of `engine`. Both
+  // outlive this.
+  FabricFlows(Engine& engine, const fabric::Topology& topology);
+
+  // Throws InputError for a link that is down.
+  [[nodiscard]] ResourceId resource(fabric::LinkId link) const;
+  // `bytes` over every link of a way.
+  [[nodiscard]] std::vector<Demand> demands(const fabric::Route& route, double bytes) const;
+
+  // Work of all ranks for `operation`, latency and own rate left to the caller. A ring takes any collective
+  // but all-to-all; a pair of trees all-reduce, broadcast and reduce.
+  [[nodiscard]] CollectiveWork work(const collectives::RingPlan& plan,
+                                    const collectives::CollectiveOperation& operation) const;
+  [[nodiscard]] CollectiveWork work(const collectives::TreePlan& plan,
+                                    const collectives::CollectiveOperation& operation) const;
+  // All-to-all over the pairs' own ways; `choice` picks among equal ones (a hash of the flow, for ECMP).
+  [[nodiscard]] CollectiveWork all_to_all(std::span<const fabric::DeviceId> gpus, Bytes bytes,
+                                          std::uint64_t choice = 0) const;
+
+  // The same ring step by step: `bytes` cut evenly over channels and ranks.
+  [[nodiscard]] RingSpec steps(const collectives::RingPlan& plan,
+                               const collectives::CollectiveOperation& operation, Seconds latency) const;
+
+ private:
+  Engine* engine_;
+  const fabric::Topology* topology_;
+  std::vector<ResourceId> resources_;  // by link; kDown where there is none
+};
+
+// Bytes that a ring sends over each hop, of an operation's bytes as nccl-tests counts them.
+double bytes_per_hop(const collectives::CollectiveOperation& operation, int ranks);
+
+}  // namespace gpuplan::sim
