@@ -107,6 +107,13 @@ class Planner {
     if (nodes_.size() > 1) {
       keep_working_rails(topology, nodes_);
     }
+    local_.resize(topology.device_count());
+    for (const NodeGpus& node : nodes_) {
+      std::uint32_t place = 0;
+      for (const DeviceId device : topology.devices_of(node.node)) {
+        local_[device] = place++;
+      }
+    }
   }
 
   [[nodiscard]] const std::vector<NodeGpus>& nodes() const { return nodes_; }
@@ -121,20 +128,17 @@ class Planner {
   }
 
   ChannelRing ring(int channel) {
+    const std::vector<Way> ways = ways_of(channel);
     ChannelRing out;
-    std::vector<std::vector<DeviceId>> orders;
-    for (const NodeGpus& node : nodes_) {
-      orders.push_back(nodes_.size() > 1 ? through(node, channel) : around(node));
-    }
-    for (std::size_t i = 0; i < orders.size(); ++i) {
-      for (std::size_t g = 0; g + 1 < orders[i].size(); ++g) {
-        take(out.hops, orders[i][g], orders[i][g + 1], within(orders[i][g], orders[i][g + 1]));
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      for (const Hop& hop : ways[i].hops) {
+        take(out.hops, hop);
       }
-      const std::size_t next = (i + 1) % orders.size();
-      const DeviceId from = orders[i].back(), to = orders[next].front();
-      if (from != to) {
-        take(out.hops, from, to,
-             next == i ? within(from, to) : between(nodes_[i], from, nodes_[next], to, channel));
+      const std::size_t next = (i + 1) % ways.size();
+      if (next != i) {
+        take(out.hops, between(i, ways[i].last, ways[i].out, next, ways[next], channel));
+      } else if (ways[i].first != ways[i].last) {
+        take(out.hops, {ways[i].last, ways[i].first, within(ways[i].last, ways[i].first)});
       }
     }
     return out;
@@ -142,31 +146,27 @@ class Planner {
 
   // A tree whose nodes hang together as `parents` say (-1: the root); a chain in each node.
   ChannelTree tree(int channel, const std::vector<int>& parents) {
+    const std::vector<Way> ways = ways_of(channel);
     ChannelTree out;
-    std::vector<std::vector<DeviceId>> chains;
-    for (const NodeGpus& node : nodes_) {
-      chains.push_back(nodes_.size() > 1 ? through(node, channel) : around(node));
-    }
-    const auto join = [&](DeviceId child, DeviceId parent, const Route& up, const Route& down) {
-      take(out.up, child, parent, up);
-      take(out.down, parent, child, down);
-    };
-    for (std::size_t i = 0; i < chains.size(); ++i) {
-      const std::vector<DeviceId>& chain = chains[i];
-      for (std::size_t g = 1; g < chain.size(); ++g) {
-        join(chain[g], chain[g - 1], within(chain[g], chain[g - 1]), within(chain[g - 1], chain[g]));
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      for (const Hop& hop : ways[i].hops) {
+        take(out.up, {hop.to, hop.from, within(hop.to, hop.from)});
+        take(out.down, hop);
       }
       if (parents[i] < 0) {
-        out.root = chain.front();
+        out.root = ways[i].first;
         continue;
       }
       const auto parent = static_cast<std::size_t>(parents[i]);
-      const DeviceId above = chains[parent].front(), below = chain.front();
-      join(below, above, between(nodes_[i], below, nodes_[parent], above, channel),
-           between(nodes_[parent], above, nodes_[i], below, channel));
+      take(out.up,
+           between(i, ways[i].first, out_of(i, ways[i].first, channel), parent, ways[parent], channel));
+      take(out.down, between(parent, ways[parent].first, out_of(parent, ways[parent].first, channel), i,
+                             ways[i], channel));
     }
     return out;
   }
+
+  [[nodiscard]] const std::vector<double>& load() const { return load_; }
 
   // Rate that each of `count` channels reaches when all take their links at once.
   [[nodiscard]] double rate() const {
@@ -180,11 +180,95 @@ class Planner {
   }
 
  private:
-  void take(std::vector<Hop>& hops, DeviceId from, DeviceId to, const Route& route) {
-    for (const LinkId link : route) {
+  // The way of a channel through one node.
+  struct Way {
+    DeviceId first = 0, last = 0;  // GPUs that it enters at and leaves from
+    std::vector<Hop> hops = {};
+    Route in = {}, out = {};  // from the NIC and to it; empty where it takes none
+  };
+
+  void take(std::vector<Hop>& hops, Hop hop) {
+    for (const LinkId link : hop.route) {
       load_[link] += 1.0;
     }
-    hops.push_back({from, to, route});
+    hops.push_back(std::move(hop));
+  }
+
+  // Ways through all nodes. Nodes that are built, wired and loaded alike take the same one: it is searched
+  // for once and carried over.
+  [[nodiscard]] std::vector<Way> ways_of(int channel) const {
+    std::map<std::vector<double>, std::size_t> known;
+    std::vector<Way> ways;
+    ways.reserve(nodes_.size());
+    for (std::size_t i = 0; i < nodes_.size(); ++i) {
+      const auto [like, added] = known.try_emplace(signature(nodes_[i]), i);
+      ways.push_back(added ? way(nodes_[i], channel) : carried(ways[like->second], nodes_[i].node));
+    }
+    return ways;
+  }
+
+  [[nodiscard]] Way way(const NodeGpus& node, int channel) const {
+    const std::vector<DeviceId> order = nodes_.size() > 1 ? through(node, channel) : around(node);
+    Way out{.first = order.front(), .last = order.back()};
+    for (std::size_t g = 0; g + 1 < order.size(); ++g) {
+      out.hops.push_back({order[g], order[g + 1], within(order[g], order[g + 1])});
+    }
+    if (nodes_.size() > 1 && !node.nics.empty()) {
+      out.in = required(rail(node, channel), out.first, 0);
+      out.out = required(out.last, rail(node, channel), 0);
+    }
+    return out;
+  }
+
+  // Everything that a way through a node depends on, in terms of the node's own devices.
+  [[nodiscard]] std::vector<double> signature(const NodeGpus& node) const {
+    const auto devices = topology_->devices_of(node.node);
+    std::vector<double> out = {static_cast<double>(devices.size())};
+    for (const DeviceId gpu : node.gpus) {
+      out.push_back(local_[gpu]);
+    }
+    for (const DeviceId nic : node.nics) {
+      out.push_back(-1.0 - local_[nic]);
+    }
+    for (const DeviceId device : devices) {
+      out.push_back(static_cast<double>(topology_->device(device).kind));
+      for (const LinkId id : topology_->links_from(device)) {
+        const fabric::Link& link = topology_->links()[id];
+        if (topology_->device(link.to).node == node.node) {
+          out.insert(out.end(), {static_cast<double>(local_[link.to]), static_cast<double>(link.spec.kind),
+                                 link.spec.usable().si(), link.spec.latency.si(), load_[id]});
+        } else {
+          out.push_back(-1.0);
+        }
+      }
+    }
+    return out;
+  }
+
+  // A way through another node as the same one through `to`, a node of the same signature.
+  [[nodiscard]] Way carried(const Way& way, int to) const {
+    const auto devices = topology_->devices_of(to);
+    const auto device = [&](DeviceId id) { return devices[local_[id]]; };
+    const auto route = [&](const Route& like) {
+      Route out;
+      out.reserve(like.size());
+      for (const LinkId id : like) {
+        const DeviceId at = topology_->links()[id].from;
+        const auto there = topology_->links_from(at);
+        const auto place =
+            static_cast<std::size_t>(std::find(there.begin(), there.end(), id) - there.begin());
+        out.push_back(topology_->links_from(device(at))[place]);
+      }
+      return out;
+    };
+    Way out{.first = device(way.first), .last = device(way.last)};
+    out.hops.reserve(way.hops.size());
+    for (const Hop& hop : way.hops) {
+      out.hops.push_back({device(hop.from), device(hop.to), route(hop.route)});
+    }
+    out.in = route(way.in);
+    out.out = route(way.out);
+    return out;
   }
 
   [[nodiscard]] Route required(DeviceId from, DeviceId to, int choice) const {
@@ -197,18 +281,23 @@ class Planner {
   }
   [[nodiscard]] Route within(DeviceId from, DeviceId to) const { return required(from, to, 0); }
 
-  // Over the NICs of the channel's rail; directly where a node has none.
-  [[nodiscard]] Route between(const NodeGpus& a, DeviceId from, const NodeGpus& b, DeviceId to,
-                              int channel) const {
-    if (a.nics.empty() || b.nics.empty()) {
-      return required(from, to, channel);
+  // From a GPU of a node to its NIC of the channel's rail; nothing where it has none.
+  [[nodiscard]] Route out_of(std::size_t node, DeviceId gpu, int channel) const {
+    return nodes_[node].nics.empty() ? Route{} : required(gpu, rail(nodes_[node], channel), 0);
+  }
+
+  // From GPU `from` of node a, `out` being its way to the NIC, to where the channel enters node b; directly
+  // where one of them has no NIC.
+  [[nodiscard]] Hop between(std::size_t a, DeviceId from, const Route& out, std::size_t b, const Way& to,
+                            int channel) const {
+    if (nodes_[a].nics.empty() || nodes_[b].nics.empty()) {
+      return {from, to.first, required(from, to.first, channel)};
     }
-    const DeviceId out = rail(a, channel), in = rail(b, channel);
-    Route route = required(from, out, 0);
-    for (const Route& part : {required(out, in, channel), required(in, to, 0)}) {
-      route.insert(route.end(), part.begin(), part.end());
-    }
-    return route;
+    Route route = out;
+    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), channel);
+    route.insert(route.end(), cable.begin(), cable.end());
+    route.insert(route.end(), to.in.begin(), to.in.end());
+    return {from, to.first, std::move(route)};
   }
   [[nodiscard]] static DeviceId rail(const NodeGpus& node, int channel) {
     return node.nics[static_cast<std::size_t>(channel) % node.nics.size()];
@@ -349,7 +438,8 @@ class Planner {
 
   const Topology* topology_;
   std::vector<NodeGpus> nodes_;
-  std::vector<double> load_;  // by link: hops of all channels over it
+  std::vector<double> load_;          // by link: hops of all channels over it
+  std::vector<std::uint32_t> local_;  // by device: its place in its node
 };
 
 // Channels one after the other: as many as told, or as long as one more brings something.
@@ -387,6 +477,7 @@ RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, in
         return static_cast<double>(plan.channels.size());
       },
       [&] { plan.channels.pop_back(); }));
+  plan.hops_by_link = planner.load();
   return plan;
 }
 
@@ -405,6 +496,7 @@ TreePlan plan_trees(const Topology& topology, std::span<const DeviceId> gpus, in
         return static_cast<double>(plan.trees.size());
       },
       [&] { plan.trees.resize(plan.trees.size() - 2); }));
+  plan.hops_by_link = planner.load();
   return plan;
 }
 

@@ -27,6 +27,7 @@ struct ChannelRing {
 struct RingPlan {
   std::vector<ChannelRing> channels;
   BytesPerSecond bandwidth;  // that a GPU sends in all channels together, each channel at the same rate
+  std::vector<double> hops_by_link;  // how many of all channels' hops take each link
 };
 
 // A tree over the GPUs of one channel that carries half of its data: up to the root and down again.
@@ -38,6 +39,7 @@ struct ChannelTree {
 struct TreePlan {
   std::vector<ChannelTree> trees;  // two a channel
   BytesPerSecond bandwidth;        // that the roots receive in all trees together, each at the same rate
+  std::vector<double> hops_by_link;
 };
 
 // Over `gpus`, which may lie in any number of nodes. `channels`: 0 is one for each NIC of a node, and in a

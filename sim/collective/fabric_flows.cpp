@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <limits>
+#include <unordered_map>
 
 namespace gpuplan::sim {
 
@@ -134,6 +137,53 @@ RingSpec FabricFlows::steps(const collectives::RingPlan& plan, const CollectiveO
     out.channels.push_back(std::move(ring));
   }
   return out;
+}
+
+std::vector<LinkClass> fold(const fabric::Topology& topology, std::span<const LinkUse> uses) {
+  const auto links = topology.links();
+  // Candidates by a hash; equal ones are compared in full.
+  std::unordered_multimap<std::uint64_t, std::size_t> known;
+  std::vector<LinkClass> out;
+  std::vector<double> bytes(uses.size());
+  for (fabric::LinkId link = 0; link < links.size(); ++link) {
+    bool used = false;
+    std::uint64_t hash = std::hash<double>{}(links[link].spec.usable().si());
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      bytes[i] = (*uses[i].hops_by_link)[link] * uses[i].bytes_per_hop;
+      used = used || bytes[i] > 0.0;
+      hash = hash * 0x9e3779b97f4a7c15ULL + std::hash<double>{}(bytes[i]);
+    }
+    if (!used) {
+      continue;
+    }
+    const auto [first, last] = known.equal_range(hash);
+    const auto same = std::find_if(first, last, [&](const auto& entry) {
+      const LinkClass& c = out[entry.second];
+      return c.bytes == bytes && links[c.like].spec.usable() == links[link].spec.usable();
+    });
+    if (same != last) {
+      ++out[same->second].count;
+    } else {
+      known.emplace(hash, out.size());
+      out.push_back({link, 1, bytes});
+    }
+  }
+  return out;
+}
+
+std::vector<CollectiveWork> folded_work(Engine& engine, const fabric::Topology& topology,
+                                        std::span<const LinkClass> classes) {
+  std::vector<CollectiveWork> works(classes.empty() ? 0 : classes.front().bytes.size(), {.ranks = {{}}});
+  for (const LinkClass& c : classes) {
+    const ResourceId resource =
+        engine.add_resource(between(topology, c.like), topology.links()[c.like].spec.usable().si());
+    for (std::size_t i = 0; i < works.size(); ++i) {
+      if (c.bytes[i] > 0.0) {
+        works[i].ranks.front().push_back({resource, c.bytes[i]});
+      }
+    }
+  }
+  return works;
 }
 
 }  // namespace gpuplan::sim

@@ -47,6 +47,26 @@ class FabricFlows {
   std::vector<ResourceId> resources_;  // by link; kDown where there is none
 };
 
+// Links that differ in nothing that the engine could see: the same bandwidth, and the same bytes of each of
+// the collectives. Their constraints are the same, so one stands for all without changing any rate, as long
+// as nothing else takes some of them and not the others.
+struct LinkClass {
+  fabric::LinkId like = 0;    // the first of them
+  std::size_t count = 0;      // how many
+  std::vector<double> bytes;  // of each collective
+};
+// What several collectives take of the links, each given by the hops of its channels over every link and the
+// bytes of a hop. Links that none takes are left out. The sizes of all `hops_by_link` are that of the links.
+struct LinkUse {
+  const std::vector<double>* hops_by_link = nullptr;
+  double bytes_per_hop = 0.0;
+};
+std::vector<LinkClass> fold(const fabric::Topology& topology, std::span<const LinkUse> uses);
+
+// Lockstep collectives on the classes of a fold: resources of their own in `engine`, one a class.
+std::vector<CollectiveWork> folded_work(Engine& engine, const fabric::Topology& topology,
+                                        std::span<const LinkClass> classes);
+
 // Bytes that a ring sends over each hop, of an operation's bytes as nccl-tests counts them.
 double bytes_per_hop(const collectives::CollectiveOperation& operation, int ranks);
 

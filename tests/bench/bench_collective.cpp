@@ -5,7 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/fabric/cluster.h"
 #include "sim/collective/collective_flows.h"
+#include "sim/collective/fabric_flows.h"
 #include "sim/collective/ring_steps.h"
 
 using gpuplan::Seconds;
@@ -79,6 +82,42 @@ void steps(const char* name, int ranks, int channels) {
   report(name, begin, machine, 2.0 * (ranks - 1) * (1e-6 + chunk / kRate));
 }
 
+// On the links of a cluster: building it, laying the rings, playing the all-reduce.
+void on_cluster(int nodes, const char* fabric) {
+  const gpuplan::Catalogue catalogue = gpuplan::Catalogue::load(GPUPLAN_SOURCE_DIR);
+  gpuplan::json::Value json;
+  json["node"] = "DGX-H100";
+  json["nodes"] = nodes;
+  json["fabric"]["kind"] = fabric;
+  const double begin = cpu_seconds();
+  const auto topology = gpuplan::fabric::build_cluster(
+      gpuplan::fabric::read_cluster(json, catalogue, "bench"), catalogue, "bench");
+  const double built = cpu_seconds();
+  const auto plan = gpuplan::collectives::plan_rings(topology, topology.gpus());
+  const double planned = cpu_seconds();
+  Engine engine;
+  const FabricFlows flows(engine, topology);
+  CollectiveFlows collectives(engine);
+  collectives.start(flows.work(plan, {gpuplan::collectives::Collective::all_reduce, gpuplan::Bytes(kBytes)}),
+                    {});
+  engine.run();
+  const double played = cpu_seconds();
+  const double folding = cpu_seconds();
+  Engine small;
+  CollectiveFlows folded(small);
+  const gpuplan::collectives::CollectiveOperation reduce{gpuplan::collectives::Collective::all_reduce,
+                                                         gpuplan::Bytes(kBytes)};
+  const LinkUse use{&plan.hops_by_link,
+                    bytes_per_hop(reduce, 8 * nodes) / static_cast<double>(plan.channels.size())};
+  folded.start(folded_work(small, topology, fold(topology, {&use, 1}))[0], {});
+  small.run();
+  std::printf("folded to %u links: played %.4f s, T folded / T %.6f\n", small.resources(),
+              cpu_seconds() - folding, small.now().si() / engine.now().si());
+  std::printf("%6d GPUs, %-16s built %.3f s, rings of %zu channels %.3f s, played %.3f s: %.2f GB/s a GPU\n",
+              8 * nodes, fabric, built - begin, plan.channels.size(), planned - built, played - planned,
+              plan.bandwidth.si() / 1e9);
+}
+
 }  // namespace
 
 int main() {
@@ -90,4 +129,8 @@ int main() {
   steps("64 ranks step by step", 64, 1);
   steps("1,024 ranks step by step", 1024, 1);
   steps("128 ranks, 8 channels step by step", 128, 8);
+  for (const char* fabric : {"rail_optimised", "fat_tree"}) {
+    on_cluster(128, fabric);
+    on_cluster(2048, fabric);
+  }
 }

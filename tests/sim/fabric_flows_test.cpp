@@ -159,6 +159,66 @@ TEST_CASE("Collectives that share a rail slow each other, one inside the nodes d
   CHECK(apart[1] == near(gather_alone));
 }
 
+TEST_CASE("Folded, collectives end when they do with all links, beside each other and with a slow one") {
+  struct Case {
+    const char* json;
+    bool slow;
+  };
+  for (const Case& c : {Case{R"({"node": "DGX-H100", "nodes": 12})", false},
+                        Case{R"({"node": "DGX-H100", "nodes": 12})", true},
+                        Case{R"({"node": "DGX-A100", "nodes": 9, "fabric": {"kind": "fat_tree", "ports": 16,
+                             "oversubscription": 3}})",
+                             false},
+                        Case{R"({"node": "MI300X-OAM8"})", false}}) {
+    CAPTURE(c.json, c.slow);
+    fabric::Topology topology = cluster(c.json);
+    if (c.slow) {
+      const fabric::LinkId link = topology.links_from(topology.of_node(3, fabric::DeviceKind::nic)[2])[0];
+      topology.set_bandwidth(link, topology.links()[link].spec.bandwidth / 3.0);
+    }
+    // All GPUs, and every second one, at the same time.
+    const std::vector<fabric::DeviceId> gpus = all(topology);
+    std::vector<fabric::DeviceId> second;
+    for (std::size_t i = 0; i < gpus.size(); i += 2) {
+      second.push_back(gpus[i]);
+    }
+    const collectives::RingPlan wide = collectives::plan_rings(topology, gpus);
+    const collectives::TreePlan trees = collectives::plan_trees(topology, second);
+    const collectives::CollectiveOperation reduce{Collective::all_reduce, Bytes(1e9)},
+        small{Collective::all_reduce, Bytes(3e8)};
+    const auto whole = times(topology, [&](const FabricFlows& f) {
+      return std::vector{f.work(wide, reduce), f.work(trees, small)};
+    });
+    const LinkUse uses[] = {
+        {&wide.hops_by_link,
+         bytes_per_hop(reduce, static_cast<int>(gpus.size())) / static_cast<double>(wide.channels.size())},
+        {&trees.hops_by_link, small.bytes.si() / static_cast<double>(trees.trees.size())}};
+    const std::vector<LinkClass> classes = fold(topology, uses);
+    CHECK(classes.size() < topology.links().size() / 2);
+    double folded_bytes = 0.0, bytes = 0.0;
+    for (const LinkClass& link : classes) {
+      folded_bytes += static_cast<double>(link.count) * link.bytes[0];
+    }
+    for (const double hops : wide.hops_by_link) {
+      bytes += hops * uses[0].bytes_per_hop;
+    }
+    CHECK(folded_bytes == near(bytes));
+    struct Clock {
+      Engine engine;
+      double ends[2] = {};
+      void note(std::uint64_t i) { ends[i] = engine.now().si(); }
+    } clock;
+    CollectiveFlows flows(clock.engine);
+    const std::vector<CollectiveWork> works = folded_work(clock.engine, topology, classes);
+    for (std::size_t i = 0; i < works.size(); ++i) {
+      flows.start(works[i], Callback::of<&Clock::note>(&clock, i));
+    }
+    clock.engine.run();
+    CHECK(clock.ends[0] == near(whole[0]));
+    CHECK(clock.ends[1] == near(whole[1]));
+  }
+}
+
 TEST_CASE("A slow link slows the whole ring, and a NIC that is down takes its rail along") {
   fabric::Topology topology = cluster(R"({"node": "DGX-H100", "nodes": 4})");
   const std::vector<fabric::DeviceId> gpus = all(topology);
