@@ -623,3 +623,18 @@ TEST_CASE("cli: topology names mistakes", "[cli]") {
   CHECK(file.err.find("wrong.json: $.fabric.kind: found \"fat_tee\"") != std::string::npos);
   CHECK(file.err.find("did you mean fat_tree?") != std::string::npos);
 }
+
+TEST_CASE("cli: topology reads files of NCCL and nvidia-smi", "[cli]") {
+  const Answer xml = gpuplan_command("topology tests/fuzz/corpus/topology/pairs.xml --cut gpu0-1:gpu2-3");
+  CHECK(xml.code == 0);
+  CHECK(xml.out.find("GPU0  X     NV12  SYS   SYS   PIX\n") != std::string::npos);
+  CHECK(xml.out.find("31.0 GB/s each way") != std::string::npos);
+  const Answer matrix = gpuplan_command("topology tests/fuzz/corpus/topology/switch.txt");
+  CHECK(matrix.code == 0);
+  CHECK(matrix.out.find("note       bandwidths are assumed") != std::string::npos);
+  CHECK(gpuplan_command("topology tests/fuzz/corpus/topology/pairs.xml --nodes 2").code == 2);
+  const std::string wrong = sandbox().file("wrong.txt", "\tGPU0\tGPU1\nGPU0\tX\tNV12\nGPU1\tSYS\tX\n");
+  const Answer asymmetric = gpuplan_command("topology " + wrong);
+  CHECK(asymmetric.code == 3);
+  CHECK(asymmetric.err.find("wrong.txt:3: found SYS for GPU1 and GPU0") != std::string::npos);
+}

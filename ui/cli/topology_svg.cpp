@@ -306,6 +306,9 @@ class Drawing {
     for (const auto& [id, branch] : branches) {
       place_branch(id, branch, left);
     }
+    for (const DeviceId id : topology_.of_node(node, DeviceKind::socket)) {
+      place_socket(id, branches[id], left);
+    }
     double bottom = row_y_[DeviceKind::gpu] + kBox / 2.0;
     const double width = cells * cell_;
     const std::vector<DeviceId> crossbars = topology_.of_node(node, DeviceKind::nvswitch);
@@ -368,13 +371,29 @@ class Drawing {
     };
     spread(branch.gpus, row_y_[DeviceKind::gpu], cell_ * 0.84);
     spread(branch.nics, row_y_[DeviceKind::nic], cell_ * 0.7);
-    if (device.kind == DeviceKind::socket) {
-      places_[id] = {(begin + end) / 2.0, row_y_[DeviceKind::socket], std::min(64.0, (end - begin) * 0.6)};
-    } else if (device.kind == DeviceKind::pcie_switch) {
+    if (device.kind == DeviceKind::pcie_switch) {
       places_[id] = {(begin + end) / 2.0,
                      row_y_[DeviceKind::pcie_switch] + 58.0 * std::max(0, branch.depth - 1),
                      end - begin - 0.16 * cell_};
     }
+  }
+
+  // In the middle of what hangs on it, or beside it where the line of a NIC would pass behind the box.
+  void place_socket(DeviceId id, const Branch& branch, double left) {
+    const double begin = left + branch.left * cell_, end = left + branch.right * cell_;
+    const double width = std::min(64.0, (end - begin) * 0.6), middle = (begin + end) / 2.0;
+    const auto clear = [&](double x) {
+      return x - width / 2.0 >= begin && x + width / 2.0 <= end &&
+             std::none_of(places_.begin(), places_.end(), [&](const auto& placed) {
+               return topology_.device(placed.first).kind == DeviceKind::nic &&
+                      std::abs(placed.second.x - x) < width / 2.0 + 4.0;
+             });
+    };
+    double x = middle;
+    for (int step = 0; step < 16 && !clear(x); ++step) {
+      x = middle + (step % 2 == 0 ? 1.0 : -1.0) * 0.25 * cell_ * (1 + step / 2);
+    }
+    places_[id] = {clear(x) ? x : middle, row_y_[DeviceKind::socket], width};
   }
 
   void layout_switches() {
