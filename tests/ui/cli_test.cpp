@@ -624,6 +624,28 @@ TEST_CASE("cli: topology names mistakes", "[cli]") {
   CHECK(file.err.find("did you mean fat_tree?") != std::string::npos);
 }
 
+TEST_CASE("cli: the schema of cluster files takes what the loader takes", "[cli]") {
+  using Json = nlohmann::json;
+  using valijson::adapters::NlohmannJsonAdapter;
+  const auto schema_json = Json::parse(gpuplan_command("schema cluster").out);
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema_json), schema);
+  const auto agrees = [&](const std::string& text) {
+    valijson::Validator validator;
+    const auto document = Json::parse(text);
+    const bool valid = validator.validate(schema, NlohmannJsonAdapter(document), nullptr);
+    CHECK(valid == (gpuplan_command("topology " + sandbox().file("agrees.json", text)).code == 0));
+    return valid;
+  };
+  CHECK(agrees(R"({"node": "DGX-H100"})"));
+  CHECK(agrees(R"({"node": "DGX-H100", "nodes": 4, "nics": 4,
+                   "fabric": {"kind": "dragonfly", "leaf_down": 2, "pod_leaves": 2, "efficiency": 0.9}})"));
+  CHECK_FALSE(agrees(R"({"nodes": 4})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabric": {"oversubscription": 0.5}})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabric": {"levels": 4}})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabrics": {}})"));
+}
+
 TEST_CASE("cli: topology reads files of NCCL and nvidia-smi", "[cli]") {
   const Answer xml = gpuplan_command("topology tests/fuzz/corpus/topology/pairs.xml --cut gpu0-1:gpu2-3");
   CHECK(xml.code == 0);
