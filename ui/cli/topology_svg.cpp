@@ -428,7 +428,8 @@ class Drawing {
     };
     double x = middle;
     for (int step = 0; step < 16 && !clear(x); ++step) {
-      x = middle + (step % 2 == 0 ? 1.0 : -1.0) * 0.25 * cell_ * (1 + step / 2);
+      const int away = 1 + step / 2;
+      x = middle + (step % 2 == 0 ? 0.25 : -0.25) * cell_ * away;
     }
     places_[id] = {clear(x) ? x : middle, row_y_[DeviceKind::socket], width};
   }
