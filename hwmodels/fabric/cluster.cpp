@@ -106,7 +106,7 @@ Topology build_cluster(const Cluster& cluster, const Catalogue& catalogue, const
     add_node(topology, cluster.node, links, cluster.nics, number);
   }
   if (cluster.spec.nodes > 1) {
-    add_network(topology, cluster.spec.fabric, cluster.port, path + ".fabric");
+    add_network(topology, cluster.spec.fabric, cluster.port, cluster.node.tray_count, path + ".fabric");
   }
   return topology;
 }

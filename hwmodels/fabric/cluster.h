@@ -13,8 +13,8 @@
 
 namespace gpuplan::fabric {
 
-// single_switch: every NIC on one switch. rail_optimised: NIC r of each node on the leaf of rail r, so that
-// GPUs of one rail meet below the spine. fat_tree: all NICs of a node on one leaf. dragonfly: groups of
+// single_switch: every NIC on one switch. rail_optimised: NIC r of each node (tray) on the leaf of rail r, so
+// that GPUs of one rail meet below the spine. fat_tree: all NICs of a node on one leaf. dragonfly: groups of
 // routers, each router with each of its group and each group with each other.
 enum class FabricKind { single_switch, rail_optimised, fat_tree, dragonfly };
 std::span<const std::string_view> enum_names(FabricKind tag);

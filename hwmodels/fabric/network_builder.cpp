@@ -28,8 +28,9 @@ int divisor_from(int n, int least) {
 
 class NetworkBuilder {
  public:
-  NetworkBuilder(Topology& topology, const FabricSpec& spec, const LinkSpec& port, std::string path)
-      : topology_(topology), spec_(spec), port_(port), path_(std::move(path)) {
+  NetworkBuilder(Topology& topology, const FabricSpec& spec, const LinkSpec& port, int trays,
+                 std::string path)
+      : topology_(topology), spec_(spec), port_(port), trays_(trays), path_(std::move(path)) {
     for (int node = 0; node < topology_.node_count(); ++node) {
       nics_.push_back(topology_.of_node(node, DeviceKind::nic));
     }
@@ -62,14 +63,13 @@ class NetworkBuilder {
     return link;
   }
   DeviceId add_switch(DeviceKind kind, int index) { return topology_.add({kind, -1, index}); }
+  DeviceId leaf(int number) const { return leaves_[static_cast<std::size_t>(number)]; }
   void add_leaves(int count) {
     for (int i = 0; i < count; ++i) {
       leaves_.push_back(add_switch(DeviceKind::leaf, i));
     }
   }
-  void plug(DeviceId nic, int leaf) {
-    topology_.connect(nic, leaves_[static_cast<std::size_t>(leaf)], port_);
-  }
+  void plug(DeviceId nic, int number) { topology_.connect(nic, leaf(number), port_); }
 
   void single_switch() {
     if (total_ > spec_.ports) {
@@ -105,20 +105,21 @@ class NetworkBuilder {
     }
   }
 
-  // NIC r of each node on the leaf of rail r; a new set of leaves when those are full.
+  // NIC r of each tray on the leaf of rail r; a new set of leaves when those are full.
   void rails() {
     const int down = leaf_down();
     check_leaf(down);
-    const int nodes = static_cast<int>(nics_.size());
-    const int used = std::min(down, nodes);
-    add_leaves(ceil_div(nodes, down) * per_node_);
-    for (int node = 0; node < nodes; ++node) {
-      for (int rail = 0; rail < per_node_; ++rail) {
-        plug(nics_[static_cast<std::size_t>(node)][static_cast<std::size_t>(rail)],
-             node / down * per_node_ + rail);
+    const int rails = std::max(1, per_node_ % trays_ == 0 ? per_node_ / trays_ : per_node_);
+    const int units = total_ / rails;  // trays, or nodes
+    add_leaves(ceil_div(units, down) * rails);
+    int port = 0;
+    for (const auto& node : nics_) {
+      for (const DeviceId nic : node) {
+        plug(nic, port / rails / down * rails + port % rails);
+        ++port;
       }
     }
-    upper_levels(uplinks(used));
+    upper_levels(uplinks(std::min(down, units)));
   }
 
   // All NICs of a node on one leaf where they fit.
@@ -161,8 +162,8 @@ class NetworkBuilder {
     }
     for (int s = 0; s < spines; ++s) {
       const DeviceId spine = add_switch(DeviceKind::spine, s);
-      for (const DeviceId leaf : leaves_) {
-        topology_.connect(leaf, spine, cables(up / spines));
+      for (const DeviceId below : leaves_) {
+        topology_.connect(below, spine, cables(up / spines));
       }
     }
   }
@@ -186,7 +187,7 @@ class NetworkBuilder {
       for (int p = 0; p < pods; ++p) {
         const DeviceId spine = add_switch(DeviceKind::spine, p * up + s);
         for (int l = p * pod; l < std::min(leaves, (p + 1) * pod); ++l) {
-          topology_.connect(leaves_[static_cast<std::size_t>(l)], spine, port_);
+          topology_.connect(leaf(l), spine, port_);
         }
         for (const DeviceId core : group) {
           topology_.connect(spine, core, cables(pod / cores));
@@ -220,8 +221,7 @@ class NetworkBuilder {
     for (int g = 0; g < groups; ++g) {
       for (int i = 0; i < a; ++i) {
         for (int j = i + 1; j < a; ++j) {
-          topology_.connect(leaves_[static_cast<std::size_t>(g * a + i)],
-                            leaves_[static_cast<std::size_t>(g * a + j)], port_);
+          topology_.connect(leaf(g * a + i), leaf(g * a + j), port_);
         }
       }
     }
@@ -249,8 +249,7 @@ class NetworkBuilder {
           ++count[{i * a + there / global, j * a + back / global}];
         }
         for (const auto& [ends, width] : count) {
-          topology_.connect(leaves_[static_cast<std::size_t>(ends.first)],
-                            leaves_[static_cast<std::size_t>(ends.second)], cables(width));
+          topology_.connect(leaf(ends.first), leaf(ends.second), cables(width));
         }
       }
     }
@@ -259,6 +258,7 @@ class NetworkBuilder {
   Topology& topology_;
   const FabricSpec& spec_;
   const LinkSpec& port_;
+  int trays_;
   std::string path_;
   std::vector<std::vector<DeviceId>> nics_;  // by node
   int per_node_ = 0, total_ = 0;
@@ -267,8 +267,9 @@ class NetworkBuilder {
 
 }  // namespace
 
-void add_network(Topology& topology, const FabricSpec& spec, const LinkSpec& port, const std::string& path) {
-  NetworkBuilder(topology, spec, port, path).build();
+void add_network(Topology& topology, const FabricSpec& spec, const LinkSpec& port, int trays,
+                 const std::string& path) {
+  NetworkBuilder(topology, spec, port, std::max(1, trays), path).build();
 }
 
 }  // namespace gpuplan::fabric

@@ -16,8 +16,9 @@
 
 namespace gpuplan::fabric {
 
-// Joins the NICs of all nodes. Throws InputError, with paths below `path`, where switches of `spec.ports`
-// ports cannot.
-void add_network(Topology& topology, const FabricSpec& spec, const LinkSpec& port, const std::string& path);
+// Joins the NICs of all nodes, each of `trays` trays: rail r takes NIC r of each tray. Throws InputError,
+// with paths below `path`, where switches of `spec.ports` ports cannot.
+void add_network(Topology& topology, const FabricSpec& spec, const LinkSpec& port, int trays,
+                 const std::string& path);
 
 }  // namespace gpuplan::fabric

@@ -145,12 +145,15 @@ PathKind Topology::path_kind(DeviceId from, DeviceId to) const {
   if (found.empty()) {
     return PathKind::none;
   }
+  // Whatever the way to the NIC crosses.
+  if (std::any_of(found.begin(), found.end(),
+                  [&](LinkId id) { return links()[id].spec.kind == LinkKind::network; })) {
+    return PathKind::network;
+  }
   int sockets = 0, bridges = 0, switches = 0;
   for (const LinkId id : found) {
     const Link& link = links()[id];
     switch (link.spec.kind) {
-      case LinkKind::network:
-        return PathKind::network;
       case LinkKind::socket:
         return PathKind::sys;
       case LinkKind::nvlink:
@@ -161,6 +164,7 @@ PathKind Topology::path_kind(DeviceId from, DeviceId to) const {
         ++bridges;  // a port of its own beside the PCIe roots
         break;
       case LinkKind::pcie:
+      case LinkKind::network:
         break;
     }
     sockets += device(link.to).kind == DeviceKind::socket ? 1 : 0;

@@ -177,6 +177,27 @@ TEST_CASE("fabric: rails meet below the spine", "[fabric]") {
   CHECK(t.cut(gpus_of(t, 0, 31), gpus_of(t, 32, 63)).bandwidth.si() == Approx(8 * 32 * 50e9 * 0.994));
 }
 
+TEST_CASE("fabric: the trays of an NVL72 share rails", "[fabric]") {
+  // 4 x 18 trays with 4 NICs each: 4 rails of 72 ports, 32 on a leaf: 3 leaves a rail. Their 12 x 32 uplinks
+  // take 6 spines of 64 ports; 8 divide 32 evenly.
+  const Topology t = built(R"({"node": "GB200-NVL72", "nodes": 4, "fabric": {"kind": "rail_optimised"}})");
+  CHECK(switches(t, DeviceKind::leaf) == 12);
+  CHECK(switches(t, DeviceKind::spine) == 8);
+  CHECK(t.problems().empty());
+  const auto leaf_of = [&](int node, int nic) {
+    for (const LinkId id : t.links_from(at(t, node, kNic, nic))) {
+      if (t.links()[id].spec.kind == LinkKind::network) {
+        return t.device(t.links()[id].to).index;
+      }
+    }
+    return -1;
+  };
+  CHECK(leaf_of(0, 1) == 1);
+  CHECK(leaf_of(0, 71) == 3);
+  CHECK(leaf_of(1, 4 * 13 + 2) == 2);  // tray 31 of all
+  CHECK(leaf_of(1, 4 * 14 + 2) == 6);  // tray 32
+}
+
 TEST_CASE("fabric: a dragonfly joins each group with each other", "[fabric]") {
   // 64 NICs, 4 on a router: 16 routers in 4 groups of 4, 4 global cables on each: 16 of a group, 5 to each of
   // the 3 others (one unused).

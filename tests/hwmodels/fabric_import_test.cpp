@@ -83,6 +83,19 @@ TEST_CASE("fabric: NCCL's XML becomes a graph", "[fabric]") {
   CHECK(crossbar.nic_bandwidth[0].si() == 3.125e9);
 }
 
+TEST_CASE("fabric: examples survive being exported and imported", "[fabric]") {
+  for (const char* file : {"pairs.xml", "switch.xml", "pairs.txt", "switch.txt"}) {
+    INFO(file);
+    const Imported once = example(file);
+    const Imported again = import_nccl_xml(export_nccl_xml(once.topology, 0), "again", catalogue());
+    CHECK(again.topology.gpus().size() == once.topology.gpus().size());
+    for (std::size_t i = 1; i < once.topology.gpus().size(); ++i) {
+      CHECK(path_text(again.topology, again.topology.gpus()[0], again.topology.gpus()[i]) ==
+            path_text(once.topology, once.topology.gpus()[0], once.topology.gpus()[i]));
+    }
+  }
+}
+
 TEST_CASE("fabric: mistakes in NCCL's XML are named with their line", "[fabric]") {
   const std::string good = "<nvlink target=\"b\" count=\"12\" tclass=\"0x030200\"/>",
                     back = "<nvlink target=\"a\" count=\"12\" tclass=\"0x030200\"/>";

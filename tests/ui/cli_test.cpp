@@ -651,3 +651,40 @@ TEST_CASE("cli: topology names mistakes", "[cli]") {
   CHECK(file.err.find("wrong.json: $.fabric.kind: found \"fat_tee\"") != std::string::npos);
   CHECK(file.err.find("did you mean fat_tree?") != std::string::npos);
 }
+
+TEST_CASE("cli: the schema of cluster files takes what the loader takes", "[cli]") {
+  using Json = nlohmann::json;
+  using valijson::adapters::NlohmannJsonAdapter;
+  const auto schema_json = Json::parse(gpuplan_command("schema cluster").out);
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema_json), schema);
+  const auto agrees = [&](const std::string& text) {
+    valijson::Validator validator;
+    const auto document = Json::parse(text);
+    const bool valid = validator.validate(schema, NlohmannJsonAdapter(document), nullptr);
+    CHECK(valid == (gpuplan_command("topology " + sandbox().file("agrees.json", text)).code == 0));
+    return valid;
+  };
+  CHECK(agrees(R"({"node": "DGX-H100"})"));
+  CHECK(agrees(R"({"node": "DGX-H100", "nodes": 4, "nics": 4,
+                   "fabric": {"kind": "dragonfly", "leaf_down": 2, "pod_leaves": 2, "efficiency": 0.9}})"));
+  CHECK_FALSE(agrees(R"({"nodes": 4})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabric": {"oversubscription": 0.5}})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabric": {"levels": 4}})"));
+  CHECK_FALSE(agrees(R"({"node": "DGX-H100", "fabrics": {}})"));
+}
+
+TEST_CASE("cli: topology reads files of NCCL and nvidia-smi", "[cli]") {
+  const Answer xml = gpuplan_command("topology tests/fuzz/corpus/topology/pairs.xml --cut gpu0-1:gpu2-3");
+  CHECK(xml.code == 0);
+  CHECK(xml.out.find("GPU0  X     NV12  SYS   SYS   PIX\n") != std::string::npos);
+  CHECK(xml.out.find("31.0 GB/s each way") != std::string::npos);
+  const Answer matrix = gpuplan_command("topology tests/fuzz/corpus/topology/switch.txt");
+  CHECK(matrix.code == 0);
+  CHECK(matrix.out.find("note       bandwidths are assumed") != std::string::npos);
+  CHECK(gpuplan_command("topology tests/fuzz/corpus/topology/pairs.xml --nodes 2").code == 2);
+  const std::string wrong = sandbox().file("wrong.txt", "\tGPU0\tGPU1\nGPU0\tX\tNV12\nGPU1\tSYS\tX\n");
+  const Answer asymmetric = gpuplan_command("topology " + wrong);
+  CHECK(asymmetric.code == 3);
+  CHECK(asymmetric.err.find("wrong.txt:3: found SYS for GPU1 and GPU0") != std::string::npos);
+}

@@ -31,7 +31,7 @@ std::string bash_script() {
       words.insert(words.end(), {"gpus", "nodes", "fabrics", "models", "prices"});
     }
     if (command.name == "schema") {
-      words.emplace_back("serving");
+      words.insert(words.end(), {"serving", "kernel", "cluster"});
     }
     cases += fmt::format("    {}) words=\"{}\" ;;\n", command.name, join(words));
   }

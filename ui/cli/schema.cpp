@@ -1,4 +1,6 @@
-// gpuplan schema: JSON Schema of scenario files, generated from the very description the loader reads by.
+// gpuplan schema: JSON Schema of scenario and cluster files, generated from the very description the loader
+// reads by.
+#include "hwmodels/fabric/cluster.h"
 #include "sim/scenario/kernel_scenario.h"
 #include "sim/scenario/serving_scenario.h"
 #include "ui/cli/command.h"
@@ -23,11 +25,15 @@ int schema_command(const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto kinds = texts_of(options, "kind", {"serving"});
-  const bool kernel = kinds[0] == "kernel";
-  if (kinds.size() != 1 || (kinds[0] != "serving" && !kernel)) {
-    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving, kernel"};
+  const bool kernel = kinds[0] == "kernel", cluster = kinds[0] == "cluster";
+  if (kinds.size() != 1 || (kinds[0] != "serving" && !kernel && !cluster)) {
+    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving, kernel, cluster"};
   }
-  print(json::dump(kernel ? sim::kernel_schema() : sim::serving_schema(), 2) + "\n");
+  print(json::dump(kernel    ? sim::kernel_schema()
+                   : cluster ? json::schema_of<fabric::ClusterSpec>()
+                             : sim::serving_schema(),
+                   2) +
+        "\n");
   return kDone;
 }
 

@@ -20,8 +20,9 @@ namespace {
 
 constexpr double kMargin = 130.0;  // left, for the names of the rows
 constexpr double kGap = 60.0;      // between nodes
+constexpr double kMore = 90.0;     // for the number of nodes that are left out
 constexpr double kBox = 26.0;      // height of a box
-constexpr std::size_t kSwitches = 16, kNicsPerCell = 4;
+constexpr std::size_t kSwitches = 16, kFewSwitches = 4, kNicsPerCell = 4;
 
 struct Look {
   const char* row;  // name of the row
@@ -145,7 +146,14 @@ class Drawing {
     for (const DeviceKind kind : {DeviceKind::core, DeviceKind::spine, DeviceKind::leaf}) {
       if (!rows_[kind].empty()) {
         row_y_[kind] = top + kBox / 2.0;
-        top += kind == DeviceKind::leaf ? 120.0 : 95.0;
+        // Many lines need room, and must let others through.
+        const std::size_t lines =
+            kind == DeviceKind::leaf
+                ? 0
+                : lines_above(kind == DeviceKind::core ? DeviceKind::spine : DeviceKind::leaf, kind);
+        dense_ = std::max(dense_, lines);
+        top += kind == DeviceKind::leaf ? 120.0
+                                        : 95.0 + 0.7 * static_cast<double>(std::min<std::size_t>(lines, 130));
       }
     }
     nodes_top_ = top;
@@ -171,34 +179,63 @@ class Drawing {
     }
   }
 
-  // Switches that the drawn nodes reach, level by level.
+  // Switches that the drawn nodes reach, level by level; of many, the first few of each one below.
   void choose_switches() {
-    std::set<DeviceId> below;
+    std::vector<DeviceId> below;
     for (const int node : drawn_) {
-      for (const DeviceId nic : topology_.of_node(node, DeviceKind::nic)) {
-        below.insert(nic);
-      }
+      const std::vector<DeviceId> nics = topology_.of_node(node, DeviceKind::nic);
+      below.insert(below.end(), nics.begin(), nics.end());
     }
     for (const DeviceKind kind : {DeviceKind::leaf, DeviceKind::spine, DeviceKind::core}) {
-      std::set<DeviceId> found;
-      for (const DeviceId id : below) {
-        for (const LinkId link : topology_.links_from(id)) {
-          const DeviceId to = topology_.links()[link].to;
-          if (topology_.device(to).kind == kind) {
-            found.insert(to);
-          }
-        }
+      std::set<DeviceId> found = above_of(below, kind, topology_.device_count());
+      if (found.size() > kSwitches / 2) {
+        found = above_of(below, kind, kFewSwitches);
       }
-      // Of too many, every n-th, so that both nodes keep some.
-      const std::size_t step = (found.size() + kSwitches - 1) / kSwitches;
+      // Of still too many, every n-th.
+      const std::size_t step = std::max<std::size_t>(1, (found.size() + kSwitches - 1) / kSwitches);
       std::size_t i = 0;
       for (const DeviceId id : found) {
-        if (i++ % std::max<std::size_t>(1, step) == 0) {
+        if (i++ % step == 0) {
           rows_[kind].push_back(id);
         }
       }
-      below = {rows_[kind].begin(), rows_[kind].end()};
+      below = rows_[kind];
+      std::sort(rows_[kind].begin(), rows_[kind].end(), [&](DeviceId a, DeviceId b) {
+        return topology_.device(a).index < topology_.device(b).index;
+      });
     }
+  }
+
+  // Lines that will be drawn between a row of switches and the one above it.
+  std::size_t lines_above(DeviceKind kind, DeviceKind upper) const {
+    std::size_t count = 0;
+    const auto row = rows_.find(kind), above = rows_.find(upper);
+    if (row == rows_.end() || above == rows_.end()) {
+      return 0;
+    }
+    for (const DeviceId id : row->second) {
+      for (const LinkId link : topology_.links_from(id)) {
+        const std::vector<DeviceId>& drawn = above->second;
+        count += std::find(drawn.begin(), drawn.end(), topology_.links()[link].to) != drawn.end() ? 1U : 0U;
+      }
+    }
+    return count;
+  }
+
+  // Neighbours of `kind`, at most `each` of every device.
+  std::set<DeviceId> above_of(const std::vector<DeviceId>& below, DeviceKind kind, std::size_t each) const {
+    std::set<DeviceId> found;
+    for (const DeviceId id : below) {
+      std::size_t taken = 0;
+      for (const LinkId link : topology_.links_from(id)) {
+        const DeviceId to = topology_.links()[link].to;
+        if (topology_.device(to).kind == kind && taken < each) {
+          found.insert(to);
+          ++taken;
+        }
+      }
+    }
+    return found;
   }
 
   // Whether leaves are joined without spines, by arcs above them.
@@ -232,11 +269,11 @@ class Drawing {
     double left = kMargin;
     for (std::size_t i = 0; i < drawn_.size(); ++i) {
       const double width = layout_node(drawn_[i], left);
-      left += width + kGap + (i == 0 && topology_.node_count() > 2 ? 60.0 : 0.0);
+      left += width + kGap + (i == 0 && topology_.node_count() > 2 ? kMore : 0.0);
       right_ = left - kGap;
     }
     if (topology_.node_count() > 2) {
-      const double x = frames_[0].x + frames_[0].width / 2.0 + (kGap + 60.0) / 2.0;
+      const double x = frames_[0].x + frames_[0].width / 2.0 + (kGap + kMore) / 2.0;
       text(x, nodes_top_ + 70.0, fmt::format("{} more", grouped(topology_.node_count() - 2)), 13, "middle",
            "#667");
       text(x, nodes_top_ + 90.0, topology_.node_count() == 3 ? "node" : "nodes", 13, "middle", "#667");
@@ -306,6 +343,9 @@ class Drawing {
     for (const auto& [id, branch] : branches) {
       place_branch(id, branch, left);
     }
+    for (const DeviceId id : topology_.of_node(node, DeviceKind::socket)) {
+      place_socket(id, branches[id], left);
+    }
     double bottom = row_y_[DeviceKind::gpu] + kBox / 2.0;
     const double width = cells * cell_;
     const std::vector<DeviceId> crossbars = topology_.of_node(node, DeviceKind::nvswitch);
@@ -368,13 +408,30 @@ class Drawing {
     };
     spread(branch.gpus, row_y_[DeviceKind::gpu], cell_ * 0.84);
     spread(branch.nics, row_y_[DeviceKind::nic], cell_ * 0.7);
-    if (device.kind == DeviceKind::socket) {
-      places_[id] = {(begin + end) / 2.0, row_y_[DeviceKind::socket], std::min(64.0, (end - begin) * 0.6)};
-    } else if (device.kind == DeviceKind::pcie_switch) {
+    if (device.kind == DeviceKind::pcie_switch) {
       places_[id] = {(begin + end) / 2.0,
                      row_y_[DeviceKind::pcie_switch] + 58.0 * std::max(0, branch.depth - 1),
                      end - begin - 0.16 * cell_};
     }
+  }
+
+  // In the middle of what hangs on it, or beside it where the line of a NIC would pass behind the box.
+  void place_socket(DeviceId id, const Branch& branch, double left) {
+    const double begin = left + branch.left * cell_, end = left + branch.right * cell_;
+    const double width = std::min(64.0, (end - begin) * 0.6), middle = (begin + end) / 2.0;
+    const auto clear = [&](double x) {
+      return x - width / 2.0 >= begin && x + width / 2.0 <= end &&
+             std::none_of(places_.begin(), places_.end(), [&](const auto& placed) {
+               return topology_.device(placed.first).kind == DeviceKind::nic &&
+                      std::abs(placed.second.x - x) < width / 2.0 + 4.0;
+             });
+    };
+    double x = middle;
+    for (int step = 0; step < 16 && !clear(x); ++step) {
+      const int away = 1 + step / 2;
+      x = middle + (step % 2 == 0 ? 0.25 : -0.25) * cell_ * away;
+    }
+    places_[id] = {clear(x) ? x : middle, row_y_[DeviceKind::socket], width};
   }
 
   void layout_switches() {
@@ -424,6 +481,11 @@ class Drawing {
     }
   }
 
+  double opacity_of(const Link& l) const {
+    const bool switches = topology_.device(l.from).node < 0 && topology_.device(l.to).node < 0;
+    return l.spec.kind != LinkKind::network ? 0.8 : switches && dense_ > 60 ? 0.3 : 0.55;
+  }
+
   void draw_link(DeviceId a, DeviceId b, const Link& l) {
     const Place &p = places_[a], &q = places_[b];
     if (is_arc(l)) {
@@ -441,7 +503,7 @@ class Drawing {
       const double x = lower.width > 1.8 * upper.width ? upper.x : lower.x;
       const bool level = p.y == q.y;
       line(within(upper, x), upper.y + (level ? 0.0 : kBox / 2.0), within(lower, x),
-           lower.y - (level ? 0.0 : kBox / 2.0), l.spec, l.spec.kind == LinkKind::network ? 0.55 : 0.8);
+           lower.y - (level ? 0.0 : kBox / 2.0), l.spec, opacity_of(l));
     }
   }
 
@@ -551,6 +613,7 @@ class Drawing {
   const Topology& topology_;
   std::string title_;
   double cell_ = 78.0, nodes_top_ = 0, right_ = kMargin, bottom_ = 0;
+  std::size_t dense_ = 0;  // most lines between two rows of switches
   std::vector<int> drawn_;
   std::map<DeviceKind, std::vector<DeviceId>> rows_;  // switches of the network
   std::map<DeviceKind, double> row_y_;

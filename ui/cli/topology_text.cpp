@@ -20,28 +20,33 @@ constexpr std::size_t kMatrixDevices = 16;  // of a kind
 constexpr std::size_t kMatrixColumns = 14;  // of 5 characters, beside the names
 constexpr std::size_t kCutLinks = 8;
 
-std::string plural_of(DeviceKind kind) {
+std::string noun_of(DeviceKind kind) {
   switch (kind) {
     case DeviceKind::gpu:
-      return "GPUs";
+      return "GPU";
     case DeviceKind::nvswitch:
-      return "NVSwitches";
+      return "NVSwitch";
     case DeviceKind::pcie_switch:
-      return "PCIe switches";
+      return "PCIe switch";
     case DeviceKind::host_bridge:
-      return "host bridges";
+      return "host bridge";
     case DeviceKind::socket:
-      return "CPU sockets";
+      return "CPU socket";
     case DeviceKind::nic:
-      return "NICs";
+      return "NIC";
     case DeviceKind::leaf:
-      return "leaf switches";
+      return "leaf switch";
     case DeviceKind::spine:
-      return "spine switches";
+      return "spine switch";
     case DeviceKind::core:
-      return "core switches";
+      return "core switch";
   }
   return "";
+}
+
+std::string counted(int count, DeviceKind kind) {
+  const std::string noun = noun_of(kind);
+  return grouped(count) + " " + noun + (count == 1 ? "" : noun.back() == 'h' ? "es" : "s");
 }
 
 std::string rate(BytesPerSecond bandwidth) { return si(bandwidth.si(), "B/s"); }
@@ -65,7 +70,7 @@ std::string devices_line(const Topology& topology) {
     const auto kind = static_cast<DeviceKind>(k);
     const int count = device_count(topology, kind, true);
     if (count > 0 && kind != DeviceKind::host_bridge) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", grouped(count), plural_of(kind));
+      text += (text.empty() ? "" : ", ") + counted(count, kind);
     }
   }
   return "devices    " + wrap(text, 68, 11) + "\n";

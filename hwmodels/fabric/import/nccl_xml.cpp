@@ -422,13 +422,13 @@ class NcclExport {
     out_ = "<system version=\"1\">\n";
     for (const DeviceId socket : topology_.of_node(node_, DeviceKind::socket)) {
       out_ += fmt::format("  <cpu numaid=\"{}\">\n", topology_.device(socket).index);
-      // A GPU that only C2C joins to its socket still is a PCI device.
+      // A GPU that only C2C joins to its socket still is a PCI device; others come with their bridge.
       for (const LinkId id : topology_.links_from(socket)) {
         const Link& link = topology_.links()[id];
         const DeviceKind kind = topology_.device(link.to).kind;
         if (kind == DeviceKind::host_bridge) {
           below(link.to, socket, 4);
-        } else if (kind == DeviceKind::gpu || kind == DeviceKind::nic || kind == DeviceKind::pcie_switch) {
+        } else if (kind != DeviceKind::socket && !(link.spec.kind == LinkKind::c2c && has_pcie(link.to))) {
           pci(link, 4);
         }
       }
@@ -439,6 +439,12 @@ class NcclExport {
 
  private:
   static std::string bus(DeviceId id) { return fmt::format("{:04x}:{:02x}:00.0", id / 256, id % 256); }
+
+  bool has_pcie(DeviceId id) const {
+    const auto links = topology_.links_from(id);
+    return std::any_of(links.begin(), links.end(),
+                       [&](LinkId link) { return topology_.links()[link].spec.kind == LinkKind::pcie; });
+  }
 
   void below(DeviceId id, DeviceId above, int indent) {
     for (const LinkId next : topology_.links_from(id)) {
