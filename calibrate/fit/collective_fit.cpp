@@ -369,16 +369,18 @@ NetworkProfile fit_networks(const Profiles& profiles, std::span<const MeasuredCo
   }
   NetworkProfile out;
   out.source = options.source;
-  for (const auto& [fabric, all] : fabrics) {
+  for (const auto& group : fabrics) {
+    const NetworkKind fabric = group.first;
+    const Rows& all = group.second;
     const auto predict = [&](const N& c, const MeasuredCollective& row) {
       const VersionConstants& constants = profiles.version(row.group.architecture, row.group.version);
-      Communicator group = row.group;
-      group.ll128 = constants.ll128;
-      Choice choice = choose(group, row.operation);
+      Communicator ranks = row.group;
+      ranks.ll128 = constants.ll128;
+      Choice choice = choose(ranks, row.operation);
       if (row.options.algorithm) {
         choice.algorithm = *row.options.algorithm;
       }
-      return time_of(constants.time, c, group, row.operation, choice).total();
+      return time_of(constants.time, c, ranks, row.operation, choice).total();
     };
     MeasuredNetwork network;
     network.time.fabric = fabric;

@@ -45,8 +45,8 @@ double number_of(const json::Value& row, std::string_view name) {
 // NICs of a node as published runs describe them.
 struct Network {
   std::string_view mark;  // in the description of what joins the ranks
+  double gbps;            // GB/s each
   int nics;
-  double gbps;  // GB/s each
   collectives::NetworkKind fabric;
 };
 // 400 Gb/s is 50 GB/s. The runs named after SHARP end at 97 % of what rings and trees can reach over those
@@ -54,14 +54,14 @@ struct Network {
 // H20 runs do not state their NICs; the 460 GB/s that they call the limit is NVLink's, so that the network's
 // must be above: 8 x 400 Gb/s, as such nodes have (assumed).
 constexpr Network kNetworks[] = {
-    {"p4de EFA", 4, 12.5, collectives::NetworkKind::efa},
-    {"p5 EFA", 32, 12.5, collectives::NetworkKind::efa2},
-    {"8x400G", 8, 50.0, collectives::NetworkKind::infiniband},
-    {"8x200G IB", 8, 25.0, collectives::NetworkKind::infiniband},
-    {"4x200G IB", 4, 25.0, collectives::NetworkKind::infiniband},
-    {"4x400 RoCE", 4, 50.0, collectives::NetworkKind::roce},
-    {"NVLink4 + IB (H20", 8, 50.0, collectives::NetworkKind::infiniband},
-    {"inter-rack IB", 72, 50.0, collectives::NetworkKind::infiniband_racks},
+    {"p4de EFA", 12.5, 4, collectives::NetworkKind::efa},
+    {"p5 EFA", 12.5, 32, collectives::NetworkKind::efa2},
+    {"8x400G", 50.0, 8, collectives::NetworkKind::infiniband},
+    {"8x200G IB", 25.0, 8, collectives::NetworkKind::infiniband},
+    {"4x200G IB", 25.0, 4, collectives::NetworkKind::infiniband},
+    {"4x400 RoCE", 50.0, 4, collectives::NetworkKind::roce},
+    {"NVLink4 + IB (H20", 50.0, 8, collectives::NetworkKind::infiniband},
+    {"inter-rack IB", 50.0, 72, collectives::NetworkKind::infiniband_racks},
 };
 
 // Runs of which only the best bandwidth was published are taken as of this size.

@@ -1,4 +1,5 @@
 // gpuplan schema: JSON Schema of scenario files, generated from the very description the loader reads by.
+#include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/kernel_scenario.h"
 #include "sim/scenario/serving_scenario.h"
 #include "ui/cli/command.h"
@@ -23,11 +24,15 @@ int schema_command(const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto kinds = texts_of(options, "kind", {"serving"});
-  const bool kernel = kinds[0] == "kernel";
-  if (kinds.size() != 1 || (kinds[0] != "serving" && !kernel)) {
-    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving, kernel"};
+  const bool kernel = kinds[0] == "kernel", collective = kinds[0] == "collective";
+  if (kinds.size() != 1 || (kinds[0] != "serving" && !kernel && !collective)) {
+    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving, kernel, collective"};
   }
-  print(json::dump(kernel ? sim::kernel_schema() : sim::serving_schema(), 2) + "\n");
+  print(json::dump(kernel       ? sim::kernel_schema()
+                   : collective ? sim::collective_schema()
+                                : sim::serving_schema(),
+                   2) +
+        "\n");
   return kDone;
 }
 
