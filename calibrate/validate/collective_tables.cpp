@@ -64,6 +64,8 @@ constexpr Network kNetworks[] = {
     {"inter-rack IB", 50.0, 72, collectives::NetworkKind::infiniband_racks},
 };
 
+constexpr double kMostRanks = 1e6;
+
 // Runs of which only the best bandwidth was published are taken as of this size.
 constexpr double kPeakBytes = 8.6e9;
 
@@ -83,13 +85,17 @@ std::string express(const json::Value& row, const Catalogue& catalogue, Measured
   if (!collective) {
     return "collective unknown: " + text_of(row, "collective");
   }
-  const int ranks = static_cast<int>(number_of(row, "n_gpus"));
-  int nodes = static_cast<int>(number_of(row, "n_nodes"));
+  const double gpus = number_of(row, "n_gpus"), machines = number_of(row, "n_nodes");
+  if (!(gpus >= 2.0 && gpus <= kMostRanks && machines >= 1.0 && machines <= gpus)) {
+    return "no count of GPUs and nodes";
+  }
+  const int ranks = static_cast<int>(gpus);
+  int nodes = static_cast<int>(machines);
   out.library = text_of(row, "interconnect");
   if (out.library.find("NVL72") != std::string::npos) {
     nodes = (ranks + 71) / 72;  // one NVLink domain a rack
   }
-  if (ranks < 2 || nodes < 1 || ranks % nodes != 0) {
+  if (ranks % nodes != 0) {
     return "ranks do not divide over the nodes";
   }
   out.group = node_of(*gpu, ranks);
@@ -158,6 +164,10 @@ CollectiveTable read_collective_table(const std::string& path, const Gpu& gpu) {
     row.operation = {*named, Bytes(static_cast<double>(size))};
     row.gpu = gpu.name;
     row.seconds = 1e-6 * reader.number(latency);
+    if (row.seconds <= 0.0) {
+      ++out.skipped["measured value is not above zero"];
+      continue;
+    }
     row.id = fmt::format("{}:{}", file, reader.line());
     out.rows.push_back(std::move(row));
   }

@@ -257,6 +257,7 @@ int import_command(const po::variables_map& options, const std::vector<std::stri
     throw UsageError{"calibrate import takes files: output of calibrate/bench, nccl-tests or nvbandwidth"};
   }
   std::vector<calibrate::ImportedFile> files;
+  files.reserve(paths.size());
   for (const std::string& path : paths) {
     files.push_back(calibrate::read_measurements(json::read_file(path), path));
   }
