@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <string>
 #include <tuple>
 
 #include "calibrate/fit/minimise.h"
@@ -94,13 +95,8 @@ double robust(double predicted, double measured) {
   return std::sqrt(e * e + 4e-4) - 0.02;
 }
 
-double digits(double x) {  // four significant ones: more is not known, and profiles stay readable
-  if (x == 0.0) {
-    return 0.0;
-  }
-  const double scale = std::pow(10.0, 3.0 - std::floor(std::log10(std::abs(x))));
-  return std::round(x * scale) / scale;
-}
+// Four significant digits: more is not known, and profiles stay readable.
+double digits(double x) { return std::stod(fmt::format("{:.4g}", x)); }
 
 HeldOutError error_of(const std::vector<double>& ratios) {  // predicted over measured
   HeldOutError out;
@@ -369,16 +365,18 @@ NetworkProfile fit_networks(const Profiles& profiles, std::span<const MeasuredCo
   }
   NetworkProfile out;
   out.source = options.source;
-  for (const auto& [fabric, all] : fabrics) {
+  for (const auto& group : fabrics) {
+    const NetworkKind fabric = group.first;
+    const Rows& all = group.second;
     const auto predict = [&](const N& c, const MeasuredCollective& row) {
       const VersionConstants& constants = profiles.version(row.group.architecture, row.group.version);
-      Communicator group = row.group;
-      group.ll128 = constants.ll128;
-      Choice choice = choose(group, row.operation);
+      Communicator ranks = row.group;
+      ranks.ll128 = constants.ll128;
+      Choice choice = choose(ranks, row.operation);
       if (row.options.algorithm) {
         choice.algorithm = *row.options.algorithm;
       }
-      return time_of(constants.time, c, group, row.operation, choice).total();
+      return time_of(constants.time, c, ranks, row.operation, choice).total();
     };
     MeasuredNetwork network;
     network.time.fabric = fabric;

@@ -45,8 +45,8 @@ double number_of(const json::Value& row, std::string_view name) {
 // NICs of a node as published runs describe them.
 struct Network {
   std::string_view mark;  // in the description of what joins the ranks
+  double gbps;            // GB/s each
   int nics;
-  double gbps;  // GB/s each
   collectives::NetworkKind fabric;
 };
 // 400 Gb/s is 50 GB/s. The runs named after SHARP end at 97 % of what rings and trees can reach over those
@@ -54,15 +54,17 @@ struct Network {
 // H20 runs do not state their NICs; the 460 GB/s that they call the limit is NVLink's, so that the network's
 // must be above: 8 x 400 Gb/s, as such nodes have (assumed).
 constexpr Network kNetworks[] = {
-    {"p4de EFA", 4, 12.5, collectives::NetworkKind::efa},
-    {"p5 EFA", 32, 12.5, collectives::NetworkKind::efa2},
-    {"8x400G", 8, 50.0, collectives::NetworkKind::infiniband},
-    {"8x200G IB", 8, 25.0, collectives::NetworkKind::infiniband},
-    {"4x200G IB", 4, 25.0, collectives::NetworkKind::infiniband},
-    {"4x400 RoCE", 4, 50.0, collectives::NetworkKind::roce},
-    {"NVLink4 + IB (H20", 8, 50.0, collectives::NetworkKind::infiniband},
-    {"inter-rack IB", 72, 50.0, collectives::NetworkKind::infiniband_racks},
+    {"p4de EFA", 12.5, 4, collectives::NetworkKind::efa},
+    {"p5 EFA", 12.5, 32, collectives::NetworkKind::efa2},
+    {"8x400G", 50.0, 8, collectives::NetworkKind::infiniband},
+    {"8x200G IB", 25.0, 8, collectives::NetworkKind::infiniband},
+    {"4x200G IB", 25.0, 4, collectives::NetworkKind::infiniband},
+    {"4x400 RoCE", 50.0, 4, collectives::NetworkKind::roce},
+    {"NVLink4 + IB (H20", 50.0, 8, collectives::NetworkKind::infiniband},
+    {"inter-rack IB", 50.0, 72, collectives::NetworkKind::infiniband_racks},
 };
+
+constexpr double kMostRanks = 1e6;
 
 // Runs of which only the best bandwidth was published are taken as of this size.
 constexpr double kPeakBytes = 8.6e9;
@@ -83,13 +85,17 @@ std::string express(const json::Value& row, const Catalogue& catalogue, Measured
   if (!collective) {
     return "collective unknown: " + text_of(row, "collective");
   }
-  const int ranks = static_cast<int>(number_of(row, "n_gpus"));
-  int nodes = static_cast<int>(number_of(row, "n_nodes"));
+  const double gpus = number_of(row, "n_gpus"), machines = number_of(row, "n_nodes");
+  if (!(gpus >= 2.0 && gpus <= kMostRanks && machines >= 1.0 && machines <= gpus)) {
+    return "no count of GPUs and nodes";
+  }
+  const int ranks = static_cast<int>(gpus);
+  int nodes = static_cast<int>(machines);
   out.library = text_of(row, "interconnect");
   if (out.library.find("NVL72") != std::string::npos) {
     nodes = (ranks + 71) / 72;  // one NVLink domain a rack
   }
-  if (ranks < 2 || nodes < 1 || ranks % nodes != 0) {
+  if (ranks % nodes != 0) {
     return "ranks do not divide over the nodes";
   }
   out.group = node_of(*gpu, ranks);
@@ -158,6 +164,10 @@ CollectiveTable read_collective_table(const std::string& path, const Gpu& gpu) {
     row.operation = {*named, Bytes(static_cast<double>(size))};
     row.gpu = gpu.name;
     row.seconds = 1e-6 * reader.number(latency);
+    if (row.seconds <= 0.0) {
+      ++out.skipped["measured value is not above zero"];
+      continue;
+    }
     row.id = fmt::format("{}:{}", file, reader.line());
     out.rows.push_back(std::move(row));
   }

@@ -10,10 +10,10 @@ namespace {
 // NCCL 2.30, device.h and collectives.h: a buffer is 8 slots; Simple has 4 MiB, a chunk of a ring takes 4
 // slots in 2 slices of all-reduce, all-gather and reduce-scatter, else 1 slot. A slot of LL holds 512 threads
 // x 8 lines x 8 B of data; of LL128 640 threads x 120 elements x 8 B, of which 15/16 are data.
-constexpr std::int64_t kSimpleSlot = (4 << 20) / 8;
+constexpr std::int64_t kSimpleSlot = std::int64_t{4 << 20} / 8;
 constexpr int kRingSlots = 4, kRingSlices = 2;
-constexpr std::int64_t kLlSlot = 512 * 8 * 8;
-constexpr std::int64_t kLl128Slot = 640 * 120 * 8 / 16 * 15;
+constexpr std::int64_t kLlSlot = std::int64_t{512} * 8 * 8;
+constexpr std::int64_t kLl128Slot = std::int64_t{640} * 120 * 8 / 16 * 15;
 constexpr std::int64_t kAligned = 16;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }

@@ -1,5 +1,6 @@
 #include "hwmodels/collectives/communicator.h"
 
+#include <algorithm>
 #include <array>
 
 namespace gpuplan::collectives {
@@ -53,6 +54,27 @@ Architecture architecture_named(std::string_view name) {
   return name.starts_with("Blackwell")                                    ? Architecture::sm100
          : name.starts_with("Hopper") || name.starts_with("Ada Lovelace") ? Architecture::sm90
                                                                           : Architecture::sm80;
+}
+
+Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node) {
+  constexpr double kPcieShare = 12.0 / 16.0;  // NCCL plans with 12 GB/s of a PCIe 3 x16's 16 (topo.h)
+  constexpr int kPcieChannels = 2;
+  Communicator group = one_node(architecture_named(gpu.architecture), nodes * per_node);
+  const double share = group.intra.si() / group.link.si();
+  group.nodes = nodes;
+  group.nvlink = gpu.scale_up_bandwidth.si() > 0.0 &&
+                 (node.scale_up == ScaleUp::nvswitch || node.scale_up == ScaleUp::all_to_all ||
+                  (node.scale_up == ScaleUp::pairs && per_node <= 2));
+  group.link = group.nvlink ? gpu.scale_up_bandwidth : gpu.pcie_bandwidth;
+  group.intra = BytesPerSecond(group.link.si() * (group.nvlink ? share : kPcieShare));
+  group.channels = group.nvlink ? group.channels : kPcieChannels;
+  group.switch_reduces = group.nvlink && node.switch_reduction;
+  group.nics = node.nic_count;
+  group.nic = node.nic_bandwidth;
+  if (nodes > 1) {
+    group.channels = std::clamp(group.nics, 1, group.channels);
+  }
+  return group;
 }
 
 double bus_factor(Collective collective, int ranks) {

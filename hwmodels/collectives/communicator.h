@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/units/units.h"
 
 namespace gpuplan::collectives {
@@ -71,6 +72,10 @@ Communicator one_node(Architecture architecture, int ranks);
 // The architecture of a GPU whose name for it in the catalogue starts with Ampere, Hopper or Blackwell; other
 // generations take the nearest one's rules.
 Architecture architecture_named(std::string_view name);
+
+// The first `per_node` GPUs of each of `nodes` nodes of the catalogue. PCIe counts as NVLink at its own rate,
+// at which nobody measured (prices say so), with two channels (NCCL's default without NVLink).
+Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node);
 
 // What is moved. `bytes` counts as nccl-tests does: the buffer of all-reduce, broadcast, reduce and
 // send/recv; all ranks' parts together of all-gather, reduce-scatter (the larger buffer) and all-to-all (a

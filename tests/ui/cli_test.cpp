@@ -82,7 +82,8 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
     if (entry.path().extension() != ".json") {
       continue;
     }
-    const Answer answer = gpuplan_command("run " + entry.path().string() + " --kernels");
+    const bool kernels = entry.path().parent_path().filename() != "collective";
+    const Answer answer = gpuplan_command("run " + entry.path().string() + (kernels ? " --kernels" : ""));
     INFO(entry.path() << "\n" << answer.err);
     CHECK(answer.code == 0);
     const auto [columns, line] = widest_line(answer.out);
@@ -152,7 +153,7 @@ TEST_CASE("the library of scenarios holds to the schema, by a validator that is 
   using Json = nlohmann::json;
   using valijson::adapters::NlohmannJsonAdapter;
   std::map<std::string, valijson::Schema> schemas;
-  for (const std::string kind : {"serving", "kernel"}) {
+  for (const std::string kind : {"serving", "kernel", "collective"}) {
     const Json text = Json::parse(gpuplan_command("schema " + kind).out);
     valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(text), schemas[kind]);
   }
@@ -166,7 +167,7 @@ TEST_CASE("the library of scenarios holds to the schema, by a validator that is 
     if (entry.path().extension() == ".json") {
       INFO(entry.path().string());
       one = Json::parse(slurp(entry.path()));
-      CHECK(valid_as(one["kind"] == "kernel" ? "kernel" : "serving", one));
+      CHECK(valid_as(one["kind"].get<std::string>().c_str(), one));
     }
   }
   Json kernel = Json::parse(slurp(fs::path(GPUPLAN_SOURCE_DIR) / "scenarios/kernel/fp8-vs-bf16.json"));
@@ -564,6 +565,23 @@ TEST_CASE("an HF config is a model") {
   const Value result = gpuplan::json::parse(answer.out, "r");
   CHECK(result.find("metrics")->find("serving.memory.weights_per_gpu")->number() ==
         Approx(2.0 * 8030261248.0));
+}
+
+TEST_CASE("collective scenarios run and explain; the same on every run") {
+  const std::string path = "scenarios/collective/all-reduce-8xh100.json";
+  const Answer text = gpuplan_command("run " + path);
+  CHECK(text.code == 0);
+  CHECK(text.out.find("busbw") != std::string::npos);
+  const Answer answer = gpuplan_command("run " + path + " --json");
+  const Value result = gpuplan::json::parse(answer.out, "result");
+  CHECK(result.find("metrics")->find("collective.all_reduce[bytes=1024].time")->number() > 0.0);
+  CHECK(gpuplan_command("run " + path + " --json").out == answer.out);
+  const Answer why = gpuplan_command("explain " + path + " 'all_reduce[bytes=67108864]'");
+  CHECK(why.code == 0);
+  CHECK(why.out.find("NCCL's estimates") != std::string::npos);
+  CHECK(gpuplan_command("explain " + path + " all_redu[").code == 3);
+  CHECK(gpuplan_command("run " + path + " --trace x.json").code == 2);
+  CHECK(gpuplan_command("run " + path + " --set machine.nodes=0").code == 3);
 }
 
 TEST_CASE("kernel scenarios run, explain and validate against their schema") {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/report/collective_report.h"
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
@@ -148,6 +149,33 @@ int explain_kernels(const sim::ScenarioFile& file, const std::vector<std::string
   return kDone;
 }
 
+int explain_collectives(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
+  const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
+  std::vector<Part> parts;
+  std::vector<std::string> names;
+  for (const sim::CollectiveRow& row : rows) {
+    names.push_back(row.name());
+    const bool wanted =
+        words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+          return row.name().find(word) != std::string::npos;
+        });
+    if (wanted) {
+      parts.push_back({row.name(), json::Value(row.price.time.si()),
+                       fmt::format("{} = {:.2f} us, limited by {}", row.name(), row.price.time.si() * 1e6,
+                                   json::name_of(row.price.limiter)),
+                       row.why.lines});
+    }
+  }
+  if (parts.empty()) {
+    throw InputError(Problem{"collective", "\"" + words.front().substr(0, 60) + "\"",
+                             "a row of this scenario", did_you_mean(words.front(), names)});
+  }
+  print_parts(parts, "collective", sim::report_collectives(scenario, rows).result.provenance, as_json);
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> explain_options() { return long_options(described()); }
@@ -172,6 +200,9 @@ int explain_command(const std::vector<std::string>& arguments) {
   const sim::ScenarioFile file = scenario_file(options, *scenario_word);
   words.erase(scenario_word);
   const bool as_json = options.count("json") > 0;
+  if (file.kind == "collective") {
+    return explain_collectives(file, words, as_json);
+  }
   return file.kind == "kernel" ? explain_kernels(file, words, as_json)
                                : explain_serving(file, words, as_json);
 }

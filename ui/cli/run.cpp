@@ -11,6 +11,7 @@
 #include "sim/report/serving_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
+#include "ui/cli/collective_text.h"
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
 #include "ui/cli/kernel_text.h"
@@ -172,6 +173,26 @@ int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options)
   return runs ? kDone : kDoesNotFit;
 }
 
+int run_collectives(const sim::ScenarioFile& file, const po::variables_map& options) {
+  for (const char* name : {"trace", "kernels"}) {
+    if (options.count(name) > 0) {
+      throw UsageError{fmt::format("--{}: a collective scenario has none", name)};
+    }
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
+  const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
+  const sim::CollectiveReport report = sim::report_collectives(scenario, rows);
+  if (options.count("json") > 0) {
+    json::Value out = report.result.to_json();
+    out["table"] = report.table;
+    print(json::dump(out, 2) + "\n");
+  } else {
+    print(collective_text(scenario, rows, report));
+  }
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> run_options() { return long_options(described()); }
@@ -187,7 +208,9 @@ int run_command(const std::vector<std::string>& arguments) {
         fmt::format("run takes one scenario file, not {}; several runs are several commands", paths.size())};
   }
   const sim::ScenarioFile file = scenario_file(options, paths[0]);
-  return file.kind == "kernel" ? run_kernels(file, options) : run_serving(file, options);
+  return file.kind == "kernel"       ? run_kernels(file, options)
+         : file.kind == "collective" ? run_collectives(file, options)
+                                     : run_serving(file, options);
 }
 
 }  // namespace gpuplan::cli

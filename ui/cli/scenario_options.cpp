@@ -19,10 +19,10 @@ sim::ScenarioFile scenario_file(const po::variables_map& options, const std::str
     overrides.push_back("seed=" + std::to_string(options["seed"].as<std::int64_t>()));
   }
   sim::ScenarioFile file = sim::load_scenario_file(path, overrides);
-  if (file.kind != "serving" && file.kind != "kernel") {
+  if (file.kind != "serving" && file.kind != "kernel" && file.kind != "collective") {
     throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"",
-                             "a kind that this version simulates: serving or kernel",
-                             did_you_mean(file.kind, {"serving", "kernel"})});
+                             "a kind that this version simulates: serving, kernel or collective",
+                             did_you_mean(file.kind, {"serving", "kernel", "collective"})});
   }
   return file;
 }

@@ -1,6 +1,9 @@
 // gpuplan schema: JSON Schema of scenario and cluster files, generated from the very description the loader
 // reads by.
+#include <optional>
+
 #include "hwmodels/fabric/cluster.h"
+#include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/kernel_scenario.h"
 #include "sim/scenario/serving_scenario.h"
 #include "ui/cli/command.h"
@@ -25,15 +28,24 @@ int schema_command(const std::vector<std::string>& arguments) {
     return kDone;
   }
   const auto kinds = texts_of(options, "kind", {"serving"});
-  const bool kernel = kinds[0] == "kernel", cluster = kinds[0] == "cluster";
-  if (kinds.size() != 1 || (kinds[0] != "serving" && !kernel && !cluster)) {
-    throw UsageError{"schema: unknown kind '" + kinds[0] + "'; kinds: serving, kernel, cluster"};
+  const auto schema = [](const std::string& kind) -> std::optional<json::Value> {
+    if (kind == "serving") {
+      return sim::serving_schema();
+    }
+    if (kind == "kernel") {
+      return sim::kernel_schema();
+    }
+    if (kind == "collective") {
+      return sim::collective_schema();
+    }
+    return kind == "cluster" ? std::optional(json::schema_of<fabric::ClusterSpec>()) : std::nullopt;
+  };
+  const std::optional<json::Value> found = kinds.size() == 1 ? schema(kinds[0]) : std::nullopt;
+  if (!found) {
+    throw UsageError{"schema: unknown kind '" + kinds.back() +
+                     "'; kinds: serving, kernel, collective, cluster"};
   }
-  print(json::dump(kernel    ? sim::kernel_schema()
-                   : cluster ? json::schema_of<fabric::ClusterSpec>()
-                             : sim::serving_schema(),
-                   2) +
-        "\n");
+  print(json::dump(*found, 2) + "\n");
   return kDone;
 }
 

@@ -1,0 +1,174 @@
+#include "sim/report/collective_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "hwmodels/collectives/chunking.h"
+#include "hwmodels/collectives/schedule.h"
+
+namespace gpuplan::sim {
+
+namespace {
+
+using collectives::Algorithm;
+using collectives::Collective;
+
+constexpr int kMostRanksShown = 16;
+
+std::optional<collectives::Schedule> schedule_of(const CollectiveScenario& scenario, Collective collective,
+                                                 Algorithm algorithm) {
+  const int ranks = scenario.group.ranks;
+  switch (collective) {
+    case Collective::all_reduce:
+      return algorithm == Algorithm::tree ? collectives::double_tree_all_reduce(ranks)
+                                          : collectives::ring_all_reduce(ranks);
+    case Collective::all_gather:
+      return algorithm == Algorithm::pat ? collectives::pat_all_gather(ranks)
+                                         : collectives::ring_all_gather(ranks);
+    case Collective::reduce_scatter:
+      return algorithm == Algorithm::pat ? collectives::pat_reduce_scatter(ranks)
+                                         : collectives::ring_reduce_scatter(ranks);
+    case Collective::all_to_all:
+      return collectives::all_to_all(ranks);
+    case Collective::broadcast:
+    case Collective::reduce:
+    case Collective::send_recv:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// "all_reduce, step 1: 0>1 chunk 2+, ...": + where the chunk is added to the receiver's.
+std::vector<std::string> steps_of(const CollectiveScenario& scenario, const CollectiveRow& row) {
+  const Collective collective = row.operation.collective;
+  const bool tree = row.price.choice.algorithm == Algorithm::tree;
+  const auto schedule = schedule_of(scenario, collective, row.price.choice.algorithm);
+  std::vector<std::string> out;
+  if (!schedule) {
+    return out;
+  }
+  for (int step = 0; step < schedule->steps; ++step) {
+    std::string line = fmt::format("{} {}, step {}:", json::name_of(collective),
+                                   tree                                   ? "double tree"
+                                   : collective == Collective::all_to_all ? "linear"
+                                                                          : "ring",
+                                   step + 1);
+    for (const collectives::ChunkTransfer& t : schedule->transfers) {
+      if (t.step == step) {
+        line += fmt::format(" {}>{} #{}{}", t.from, t.to, t.chunk, t.reduces ? "+" : "");
+      }
+    }
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+void add_metrics(Result& result, const std::string& prefix, const CollectiveRow& row) {
+  const collectives::CollectivePrice& p = row.price;
+  const double factor = 1.0 + p.spread80;
+  const auto add = [&](const char* name, double value) {
+    result.metrics.push_back(
+        {prefix + name, json::Value(value), std::array<double, 2>{value / factor, value * factor}});
+  };
+  add("time", p.time.si());
+  add("algbw", p.algorithm_bandwidth.si());
+  add("busbw", p.bus_bandwidth.si());
+  const auto fixed = [&](const char* name, json::Value value) {
+    result.metrics.push_back({prefix + name, std::move(value), std::nullopt});
+  };
+  fixed("algorithm", json::Value(json::name_of(p.choice.algorithm)));
+  fixed("protocol", json::Value(json::name_of(p.choice.protocol)));
+  fixed("channels", json::Value(p.choice.channels));
+  fixed("steps", json::Value(p.parts.step_count));
+}
+
+json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& row) {
+  const collectives::CollectivePrice& p = row.price;
+  const collectives::Chunking cut = collectives::chunking_of(scenario.group, row.operation, p.choice);
+  json::Value out;
+  out["collective"] = json::Value(json::name_of(row.operation.collective));
+  out["bytes"] = row.operation.bytes.si();
+  out["time"] = p.time.si();
+  out["interval80"] = json::Value(json::Array{json::Value(p.time.si() / (1.0 + p.spread80)),
+                                              json::Value(p.time.si() * (1.0 + p.spread80))});
+  out["algbw"] = p.algorithm_bandwidth.si();
+  out["busbw"] = p.bus_bandwidth.si();
+  out["algorithm"] = json::Value(json::name_of(p.choice.algorithm));
+  out["protocol"] = json::Value(json::name_of(p.choice.protocol));
+  out["channels"] = p.choice.channels;
+  out["steps"] = p.parts.step_count;
+  out["chunk_bytes"] = cut.chunk_bytes;
+  out["last_chunk_bytes"] = cut.last_chunk_bytes;
+  out["slices"] = cut.slices;
+  out["loops"] = cut.loops;
+  out["padding_bytes"] = cut.padding_bytes;
+  out["limiter"] = json::Value(json::name_of(p.limiter));
+  out["provenance"] = json::Value(json::name_of(p.provenance));
+  out["expected_error"] = p.relative_error;
+  out["outside_measured_range"] = p.outside_measured_range;
+  return out;
+}
+
+}  // namespace
+
+std::string CollectiveRow::name() const {
+  return fmt::format("{}[bytes={:.0f}]", json::name_of(operation.collective), operation.bytes.si());
+}
+
+std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario, const Library& library) {
+  const auto model = collectives::CollectiveModel::load(library.data_dir);
+  const collectives::CollectiveOptions options{.custom_kernel = scenario.spec.custom_kernel,
+                                               .algorithm = scenario.spec.algorithm,
+                                               .protocol = scenario.spec.protocol};
+  std::vector<CollectiveRow> rows;
+  for (const Collective collective : scenario.spec.collectives) {
+    for (const std::int64_t bytes : scenario.spec.bytes) {
+      CollectiveRow row;
+      row.operation = {collective, Bytes(static_cast<double>(bytes))};
+      row.price = model.price(scenario.group, row.operation, options, &row.why);
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+CollectiveReport report_collectives(const CollectiveScenario& scenario,
+                                    const std::vector<CollectiveRow>& rows) {
+  CollectiveReport report;
+  Result& result = report.result;
+  result.scenario = resolved_json(scenario);
+  result.warnings = scenario.notes;
+  std::vector<Collective> shown;
+  std::size_t outside = 0, latency = 0;
+  for (const CollectiveRow& row : rows) {
+    add_metrics(result, rows.size() == 1 ? "collective." : "collective." + row.name() + ".", row);
+    report.table.push_back(row_json(scenario, row));
+    outside += row.price.outside_measured_range ? 1 : 0;
+    latency += row.price.limiter == kernels::Limiter::latency ? 1 : 0;
+    const Collective collective = row.operation.collective;
+    if (scenario.spec.steps && scenario.group.ranks <= kMostRanksShown &&
+        std::find(shown.begin(), shown.end(), collective) == shown.end()) {
+      shown.push_back(collective);
+      const std::vector<std::string> steps = steps_of(scenario, row);
+      report.steps.insert(report.steps.end(), steps.begin(), steps.end());
+    }
+  }
+  const auto count = static_cast<double>(rows.size());
+  const double by_latency = static_cast<double>(latency) / count;
+  result.bottlenecks.push_back({"latency", by_latency, "share of the sizes that latency limits"});
+  result.bottlenecks.push_back({"link_bandwidth", 1.0 - by_latency, "share of the sizes that links limit"});
+  std::stable_sort(result.bottlenecks.begin(), result.bottlenecks.end(),
+                   [](const Bottleneck& a, const Bottleneck& b) { return a.share > b.share; });
+  result.provenance = json::Value(json::Object{});
+  result.provenance["choice"] = "NCCL 2.30's own arithmetic";
+  result.provenance["time"] =
+      fmt::format("constants fitted to measurements on {}", json::name_of(scenario.group.architecture));
+  if (outside > 0) {
+    result.warnings.push_back(fmt::format(
+        "{} of {} rows lie outside what was measured: their errors count double", outside, rows.size()));
+  }
+  return report;
+}
+
+}  // namespace gpuplan::sim

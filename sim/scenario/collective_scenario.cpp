@@ -1,0 +1,85 @@
+#include "sim/scenario/collective_scenario.h"
+
+#include <fmt/format.h>
+
+namespace gpuplan::sim {
+
+namespace {
+
+constexpr std::int64_t kSmallest = 1024, kLargest = std::int64_t{1} << 30;
+
+}  // namespace
+
+CollectiveScenario resolve_collectives(const json::Value& document, const std::string& name,
+                                       const Library& library) {
+  const std::string at = name + ": $";
+  std::vector<Problem> problems;
+  CollectiveScenario out;
+  json::read(document, at, out.spec, problems);
+  CollectiveScenarioSpec& spec = out.spec;
+  CollectiveMachineSpec& machine = spec.machine;
+  if (spec.kind != "collective") {
+    problems.push_back({at + ".kind", "\"" + spec.kind.substr(0, 60) + "\"", "\"collective\"",
+                        did_you_mean(spec.kind, {"collective"})});
+  }
+  if (spec.collectives.empty()) {
+    problems.push_back({at + ".collectives", "[]", "at least one collective", ""});
+  }
+  out.gpu = resolve_gpu(machine.gpu, at + ".machine.gpu", library, problems);
+  out.node = resolve_node(machine.node, out.gpu, at + ".machine.node", library, problems, out.notes);
+  if (problems.empty()) {
+    machine.gpus_per_node = machine.gpus_per_node > 0 ? machine.gpus_per_node : out.node.gpu_count;
+    machine.nics = machine.nics > 0 ? machine.nics : out.node.nic_count;
+    machine.nic_bandwidth = machine.nic_bandwidth.si() > 0.0 ? machine.nic_bandwidth : out.node.nic_bandwidth;
+    if (machine.gpus_per_node > out.node.gpu_count) {
+      problems.push_back({at + ".machine.gpus_per_node", std::to_string(machine.gpus_per_node),
+                          fmt::format("at most the {} GPUs of {}", out.node.gpu_count, out.node.name), ""});
+    }
+    if (machine.nodes * machine.gpus_per_node < 2) {
+      problems.push_back({at + ".machine", "one GPU", "two GPUs or more", ""});
+    }
+    if (machine.nodes > 1 && (machine.nics < 1 || machine.nic_bandwidth.si() <= 0.0)) {
+      problems.push_back({at + ".machine.nics",
+                          fmt::format("{} of {:.3g} B/s", machine.nics, machine.nic_bandwidth.si()),
+                          "NICs to join the nodes: nics and nic_bandwidth", ""});
+    }
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  if (spec.bytes.empty()) {
+    for (std::int64_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
+      spec.bytes.push_back(bytes);
+    }
+  }
+  Node node = out.node;
+  node.nic_count = machine.nics;
+  node.nic_bandwidth = machine.nic_bandwidth;
+  out.group = collectives::communicator_on(out.gpu, node, machine.nodes, machine.gpus_per_node);
+  out.group.fabric = machine.network;
+  out.group.net_latency = machine.net_latency;
+  out.group.network_reduces = machine.network_reduces;
+  out.group.version = spec.nccl_version;
+  return out;
+}
+
+json::Value resolved_json(const CollectiveScenario& scenario) {
+  json::Value out = json::write(scenario.spec);
+  out["machine"]["gpu"] = scenario.gpu.name;
+  out["machine"]["node"] = scenario.node.name;
+  return out;
+}
+
+json::Value collective_schema() {
+  json::Value schema = json::schema_of<CollectiveScenarioSpec>();
+  json::Value out;
+  out["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  out["title"] = "gpuplan scenario, kind collective";
+  for (const json::Member& member : schema.object()) {
+    out[member.first] = member.second;
+  }
+  (*out.find("properties")->find("kind"))["const"] = "collective";
+  return out;
+}
+
+}  // namespace gpuplan::sim

@@ -1,0 +1,74 @@
+#include "ui/cli/collective_text.h"
+
+#include <fmt/format.h>
+
+#include "ui/cli/terminal.h"
+
+namespace gpuplan::cli {
+
+namespace {
+
+constexpr double kElement = 2.0;  // bytes of a bf16, which the table counts in
+
+std::string algorithm_text(collectives::Algorithm algorithm) {
+  if (algorithm == collectives::Algorithm::collnet_direct ||
+      algorithm == collectives::Algorithm::collnet_chain) {
+    return "collnet";
+  }
+  return std::string(json::name_of(algorithm));
+}
+
+std::string machine_text(const sim::CollectiveScenario& scenario) {
+  const collectives::Communicator& group = scenario.group;
+  std::string text =
+      fmt::format("{} x {} on {} {}, {} {} per GPU", group.ranks, scenario.gpu.name, group.nodes,
+                  scenario.node.name, group.nvlink ? "NVLink" : "PCIe", si(group.link.si(), "B/s"));
+  if (group.nodes > 1) {
+    text += fmt::format(", {} NICs of {} per node, {}", group.nics, si(group.nic.si(), "B/s"),
+                        json::name_of(group.fabric));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string collective_text(const sim::CollectiveScenario& scenario,
+                            const std::vector<sim::CollectiveRow>& rows,
+                            const sim::CollectiveReport& report) {
+  std::string text = styled(scenario.spec.name, Style::heading) + "\n";
+  if (!scenario.spec.description.empty()) {
+    text += wrap(scenario.spec.description, 80, 0) + "\n";
+  }
+  text += "\n" + wrap(machine_text(scenario), 80, 2) + "\n";
+  for (const collectives::Collective collective : scenario.spec.collectives) {
+    text += "\n" + styled(std::string(json::name_of(collective)), Style::heading) + "\n";
+    Table table({"B", "count", "type", "us", "algbw", "busbw", "algo", "proto", "ch", "error"});
+    for (const sim::CollectiveRow& row : rows) {
+      if (row.operation.collective != collective) {
+        continue;
+      }
+      const collectives::CollectivePrice& p = row.price;
+      const double bytes = row.operation.bytes.si(), us = p.time.si() * 1e6;
+      table.row({fmt::format("{:.0f}", bytes), fmt::format("{:.0f}", bytes / kElement), "bf16",
+                 us < 1e4 ? fmt::format("{:.1f}", us) : fmt::format("{:.0f}", us),
+                 fmt::format("{:.1f}", p.algorithm_bandwidth.si() * 1e-9),
+                 fmt::format("{:.1f}", p.bus_bandwidth.si() * 1e-9), algorithm_text(p.choice.algorithm),
+                 std::string(json::name_of(p.choice.protocol)), std::to_string(p.choice.channels),
+                 percent(p.relative_error)});
+    }
+    text += table.text();
+  }
+  text += wrap("bandwidths in GB/s as nccl-tests counts them; error: expected, absolute", 80, 0) + "\n";
+  if (!report.steps.empty()) {
+    text += "\n" + styled("who sends which chunk (#) to whom; + it is added", Style::heading) + "\n";
+    for (const std::string& step : report.steps) {
+      text += wrap(step, 80, 4) + "\n";
+    }
+  }
+  for (const std::string& warning : report.result.warnings) {
+    text += styled("warning  ", Style::bad) + wrap(warning, 71, 9) + "\n";
+  }
+  return text;
+}
+
+}  // namespace gpuplan::cli
