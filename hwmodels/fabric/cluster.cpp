@@ -111,4 +111,38 @@ Topology build_cluster(const Cluster& cluster, const Catalogue& catalogue, const
   return topology;
 }
 
+std::vector<std::string> assumptions(const Cluster& cluster, const Catalogue& catalogue) {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  static const Fields of_link = {
+      {"bandwidth_gbps", "bandwidth"}, {"latency_us", "latency"}, {"efficiency", "efficiency"}};
+  static const Fields of_node = {
+      {"nvswitch_count", "NVSwitches"}, {"socket_count", "sockets"}, {"pcie_switch_count", "PCIe switches"},
+      {"tray_count", "trays"},          {"nic_count", "NICs"},       {"nic_bandwidth_gbps", "NIC bandwidth"}};
+  std::vector<std::string> found;
+  const auto add = [&](const std::string& name, const std::map<std::string, Source>& sources,
+                       const Fields& fields) {
+    std::string which;
+    for (const auto& [field, word] : fields) {
+      const auto source = sources.find(field);
+      if (source != sources.end() && source->second.standing == Standing::assumed) {
+        which += (which.empty() ? "" : ", ") + word;
+      }
+    }
+    if (!which.empty()) {
+      found.push_back(which + " of " + name);
+    }
+  };
+  add(cluster.node.name, cluster.node.sources, of_node);
+  std::vector<std::string> entries = node_links(catalogue, cluster.node, cluster.gpu).entries;
+  if (cluster.spec.nodes > 1) {
+    entries.push_back(cluster.spec.fabric.link);
+  }
+  for (const std::string& name : entries) {
+    if (const Fabric* fabric = catalogue.fabric(name)) {
+      add(fabric->name, fabric->sources, of_link);
+    }
+  }
+  return found;
+}
+
 }  // namespace gpuplan::fabric

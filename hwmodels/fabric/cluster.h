@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/fabric/topology.h"
@@ -79,5 +80,8 @@ Cluster read_cluster(const json::Value& document, const Catalogue& catalogue, co
 
 // The whole graph. A single node has no network. Throws InputError where the fabric cannot hold the NICs.
 Topology build_cluster(const Cluster& cluster, const Catalogue& catalogue, const std::string& path);
+
+// What of it is assumed by the standing of the catalogue's sources: "latency of NVLink-4".
+std::vector<std::string> assumptions(const Cluster& cluster, const Catalogue& catalogue);
 
 }  // namespace gpuplan::fabric

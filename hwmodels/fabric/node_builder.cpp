@@ -33,19 +33,23 @@ int nvlink_generation(const Gpu& gpu) {
   return value != nullptr && value->is_integer() ? static_cast<int>(value->integer()) : 0;
 }
 
-LinkSpec scale_up_link(const Catalogue& catalogue, const Node& node, const Gpu& gpu) {
+// Catalogue entry of what joins the GPUs; empty where only PCIe does.
+std::string scale_up_entry(const Node& node, const Gpu& gpu) {
   if (gpu.scale_up_bandwidth.si() <= 0.0 || node.scale_up == ScaleUp::pcie) {
-    return {};
+    return "";
   }
   const int generation = nvlink_generation(gpu);
-  if (generation > 0) {
-    return spec_of(entry(catalogue, "NVLink-" + std::to_string(generation)), LinkKind::nvlink,
-                   gpu.scale_up_bandwidth, gpu.scale_up_links);
+  return generation > 0         ? "NVLink-" + std::to_string(generation)
+         : gpu.name == "MI250X" ? "xGMI-MI250"
+                                : "xGMI-MI300";
+}
+
+LinkSpec scale_up_link(const Fabric& fabric, const Node& node, const Gpu& gpu) {
+  if (nvlink_generation(gpu) > 0) {
+    return spec_of(fabric, LinkKind::nvlink, gpu.scale_up_bandwidth, gpu.scale_up_links);
   }
   // One xGMI link to each other GPU.
-  const int peers = std::max(1, node.gpu_count - 1);
-  return spec_of(entry(catalogue, gpu.name == "MI250X" ? "xGMI-MI250" : "xGMI-MI300"), LinkKind::xgmi,
-                 gpu.scale_up_bandwidth / peers);
+  return spec_of(fabric, LinkKind::xgmi, gpu.scale_up_bandwidth / std::max(1, node.gpu_count - 1));
 }
 
 // Which of `parts` equal blocks the i-th of `count` falls into.
@@ -86,13 +90,19 @@ void add_scale_up(Topology& topology, const Node& node, const LinkSpec& link, in
 
 NodeLinks node_links(const Catalogue& catalogue, const Node& node, const Gpu& gpu) {
   NodeLinks links;
-  links.scale_up = scale_up_link(catalogue, node, gpu);
-  links.pcie = spec_of(entry(catalogue, fmt::format("PCIe-{}-x16", gpu.pcie_generation)), LinkKind::pcie,
-                       gpu.pcie_bandwidth);
-  if (gpu.c2c_bandwidth.si() > 0.0) {
-    links.c2c = spec_of(entry(catalogue, "NVLink-C2C"), LinkKind::c2c, gpu.c2c_bandwidth);
+  const auto used = [&](const std::string& name) -> const Fabric& {
+    links.entries.push_back(name);
+    return entry(catalogue, name);
+  };
+  if (const std::string name = scale_up_entry(node, gpu); !name.empty()) {
+    links.scale_up = scale_up_link(used(name), node, gpu);
   }
-  const Fabric& sockets = entry(catalogue, "CPU-sockets");
+  links.pcie =
+      spec_of(used(fmt::format("PCIe-{}-x16", gpu.pcie_generation)), LinkKind::pcie, gpu.pcie_bandwidth);
+  if (gpu.c2c_bandwidth.si() > 0.0) {
+    links.c2c = spec_of(used("NVLink-C2C"), LinkKind::c2c, gpu.c2c_bandwidth);
+  }
+  const Fabric& sockets = used("CPU-sockets");
   links.socket = spec_of(sockets, LinkKind::socket, sockets.bandwidth);
   return links;
 }

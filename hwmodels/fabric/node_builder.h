@@ -11,6 +11,9 @@
 // entries (NVLink-*, xGMI-*, NVLink-C2C, PCIe-*-x16, CPU-sockets). Assumed: a PCIe switch goes up by one x16.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/fabric/topology.h"
 
@@ -22,6 +25,7 @@ struct NodeLinks {
   LinkSpec pcie;      // x16 of the GPU's generation
   LinkSpec c2c;       // no bandwidth where there is none
   LinkSpec socket;
+  std::vector<std::string> entries;  // catalogue fabrics that these come from
 };
 // Of a node with `gpu`. Throws InputError where the catalogue lacks an entry that this needs.
 NodeLinks node_links(const Catalogue& catalogue, const Node& node, const Gpu& gpu);

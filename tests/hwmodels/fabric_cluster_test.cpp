@@ -272,3 +272,12 @@ TEST_CASE("fabric: a cluster spec survives being written and read", "[fabric]") 
   const json::Value written = json::write(cluster.spec);
   CHECK(json::write(read_cluster(written, catalogue(), "$").spec) == written);
 }
+
+TEST_CASE("fabric: what is assumed is said", "[fabric]") {
+  const Cluster cluster =
+      read_cluster(json::parse(R"({"node": "DGX-H100", "nodes": 2})", "t"), catalogue(), "$");
+  CHECK(assumptions(cluster, catalogue()) ==
+        std::vector<std::string>{"NVSwitches, sockets, PCIe switches of DGX-H100",
+                                 "latency, efficiency of NVLink-4", "latency of PCIe-5-x16",
+                                 "bandwidth, latency of CPU-sockets", "latency of InfiniBand-NDR"});
+}

@@ -627,6 +627,7 @@ TEST_CASE("cli: topology prints a node, a cluster and a scenario's machine", "[c
   const Answer node = gpuplan_command("topology dgx-h100");
   CHECK(node.code == 0);
   CHECK(node.out.find("GPU0  X     NV18") != std::string::npos);
+  CHECK(node.out.find("note       assumed, not measured: ") != std::string::npos);
   CHECK(node.err.empty());
 
   const std::string cluster = sandbox().file(

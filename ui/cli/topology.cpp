@@ -124,7 +124,12 @@ Described described_by(const std::string& what, const po::variables_map& options
     }
     cluster = fabric::resolve_cluster(spec, catalogue, path);
   }
-  return {fabric::build_cluster(cluster, catalogue, path), title_of(cluster)};
+  std::string assumed;
+  for (const std::string& one : fabric::assumptions(cluster, catalogue)) {
+    assumed += (assumed.empty() ? "assumed, not measured: " : "; ") + one;
+  }
+  return {fabric::build_cluster(cluster, catalogue, path), title_of(cluster),
+          assumed.empty() ? std::vector<std::string>{} : std::vector<std::string>{assumed}};
 }
 
 NamedCut cut_between(const fabric::Topology& topology, const std::string& text) {

@@ -419,10 +419,11 @@ class Drawing {
   void place_socket(DeviceId id, const Branch& branch, double left) {
     const double begin = left + branch.left * cell_, end = left + branch.right * cell_;
     const double width = std::min(64.0, (end - begin) * 0.6), middle = (begin + end) / 2.0;
+    const std::set<DeviceId> own(branch.nics.begin(), branch.nics.end());  // whose lines end here
     const auto clear = [&](double x) {
       return x - width / 2.0 >= begin && x + width / 2.0 <= end &&
              std::none_of(places_.begin(), places_.end(), [&](const auto& placed) {
-               return topology_.device(placed.first).kind == DeviceKind::nic &&
+               return topology_.device(placed.first).kind == DeviceKind::nic && !own.contains(placed.first) &&
                       std::abs(placed.second.x - x) < width / 2.0 + 4.0;
              });
     };
