@@ -102,8 +102,11 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
 // Lays channels one after the other and remembers what they took.
 class Planner {
  public:
-  Planner(const Topology& topology, std::span<const DeviceId> gpus)
-      : topology_(&topology), nodes_(by_node(topology, gpus)), load_(topology.links().size(), 0.0) {
+  Planner(const Topology& topology, std::span<const DeviceId> gpus, std::optional<std::uint64_t> ecmp_seed)
+      : topology_(&topology),
+        ecmp_seed_(ecmp_seed),
+        nodes_(by_node(topology, gpus)),
+        load_(topology.links().size(), 0.0) {
     if (nodes_.size() > 1) {
       keep_working_rails(topology, nodes_);
     }
@@ -271,8 +274,8 @@ class Planner {
     return out;
   }
 
-  [[nodiscard]] Route required(DeviceId from, DeviceId to, int choice) const {
-    Route route = topology_->route(from, to, static_cast<std::uint64_t>(choice));
+  [[nodiscard]] Route required(DeviceId from, DeviceId to, std::uint64_t choice) const {
+    Route route = topology_->route(from, to, choice);
     if (route.empty()) {
       throw InputError({"ranks", "no way from " + name(*topology_, from) + " to " + name(*topology_, to),
                         "GPUs that reach each other", ""});
@@ -291,13 +294,26 @@ class Planner {
   [[nodiscard]] Hop between(std::size_t a, DeviceId from, const Route& out, std::size_t b, const Way& to,
                             int channel) const {
     if (nodes_[a].nics.empty() || nodes_[b].nics.empty()) {
-      return {from, to.first, required(from, to.first, channel)};
+      return {from, to.first, required(from, to.first, choice(a, b, channel))};
     }
     Route route = out;
-    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), channel);
+    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), choice(a, b, channel));
     route.insert(route.end(), cable.begin(), cable.end());
     route.insert(route.end(), to.in.begin(), to.in.end());
     return {from, to.first, std::move(route)};
+  }
+  // Which of the equal ways from node a to node b a channel takes.
+  [[nodiscard]] std::uint64_t choice(std::size_t a, std::size_t b, int channel) const {
+    if (!ecmp_seed_) {
+      return static_cast<std::uint64_t>(channel);
+    }
+    std::uint64_t hash = *ecmp_seed_;
+    for (const std::uint64_t part :
+         {std::uint64_t{a}, std::uint64_t{b}, static_cast<std::uint64_t>(channel)}) {
+      hash = (hash ^ (part + 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL;
+      hash ^= hash >> 32U;
+    }
+    return hash;
   }
   [[nodiscard]] static DeviceId rail(const NodeGpus& node, int channel) {
     return node.nics[static_cast<std::size_t>(channel) % node.nics.size()];
@@ -437,6 +453,7 @@ class Planner {
   }
 
   const Topology* topology_;
+  std::optional<std::uint64_t> ecmp_seed_;
   std::vector<NodeGpus> nodes_;
   std::vector<double> load_;          // by link: hops of all channels over it
   std::vector<std::uint32_t> local_;  // by device: its place in its node
@@ -464,14 +481,14 @@ double lay(Planner& planner, int wanted, Lay&& lay_one, const std::function<void
 
 }  // namespace
 
-RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, int channels) {
-  Planner planner(topology, gpus);
+RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, const ChannelOptions& options) {
+  Planner planner(topology, gpus, options.ecmp_seed);
   RingPlan plan;
   if (gpus.size() == 1) {
     return plan;
   }
   plan.bandwidth = BytesPerSecond(lay(
-      planner, channels,
+      planner, options.channels,
       [&](int channel) {
         plan.channels.push_back(planner.ring(channel));
         return static_cast<double>(plan.channels.size());
@@ -481,15 +498,15 @@ RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, in
   return plan;
 }
 
-TreePlan plan_trees(const Topology& topology, std::span<const DeviceId> gpus, int channels) {
-  Planner planner(topology, gpus);
+TreePlan plan_trees(const Topology& topology, std::span<const DeviceId> gpus, const ChannelOptions& options) {
+  Planner planner(topology, gpus, options.ecmp_seed);
   TreePlan plan;
   if (gpus.size() == 1) {
     return plan;
   }
   const DoubleTree pair = double_binary_tree(static_cast<int>(planner.nodes().size()));
   plan.bandwidth = BytesPerSecond(lay(
-      planner, channels,
+      planner, options.channels,
       [&](int channel) {
         plan.trees.push_back(planner.tree(channel, pair.first.parent));
         plan.trees.push_back(planner.tree(channel, pair.second.parent));

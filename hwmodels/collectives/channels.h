@@ -8,6 +8,8 @@
 // is down, its rail is left out.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,13 +44,20 @@ struct TreePlan {
   std::vector<double> hops_by_link;
 };
 
-// Over `gpus`, which may lie in any number of nodes. `channels`: 0 is one for each NIC of a node, and in a
-// single node as many as raise the bandwidth. Throws InputError: no GPU, one twice, none at all, or no way
-// between two of them.
+struct ChannelOptions {
+  // 0: one for each NIC of a node, and in a single node as many as raise the bandwidth.
+  int channels = 0;
+  // Ways between switches picked by a hash of the flow, as Ethernet does (ECMP), so that flows may meet on
+  // one while others idle. Without: spread by channel, as a plan would.
+  std::optional<std::uint64_t> ecmp_seed = {};
+};
+
+// Over `gpus`, which may lie in any number of nodes. Throws InputError: no GPU, one twice, none at all, or no
+// way between two of them.
 RingPlan plan_rings(const fabric::Topology& topology, std::span<const fabric::DeviceId> gpus,
-                    int channels = 0);
+                    const ChannelOptions& options = {});
 // Double binary trees over the nodes, chains within them.
 TreePlan plan_trees(const fabric::Topology& topology, std::span<const fabric::DeviceId> gpus,
-                    int channels = 0);
+                    const ChannelOptions& options = {});
 
 }  // namespace gpuplan::collectives

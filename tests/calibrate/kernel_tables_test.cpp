@@ -60,7 +60,7 @@ constexpr const char* kGemm =
 
 }  // namespace
 
-TEST_CASE("A GEMM table becomes operations; unknown formats are counted") {
+TEST_CASE("A GEMM table becomes operations, unknown formats are counted") {
   const Folder folder;
   const KernelTable table = read_kernel_table(folder.write("gemm.csv", kGemm));
   CHECK(table.operation == KernelOperation::gemm);
@@ -167,7 +167,7 @@ TEST_CASE("Quoted fields, empty lines and carriage returns") {
   CHECK_THROWS_AS(table.required_column("z"), InputError);
 }
 
-TEST_CASE("Validation prices each row; the GPU comes from the folder or the option") {
+TEST_CASE("Validation prices each row, the GPU comes from the folder or the option") {
   const Folder folder;
   const std::string path = folder.write("h200-sxm/gemm.csv", kGemm);
   CHECK(gpu_in_path(path) == "h200-sxm");

@@ -35,7 +35,7 @@ bool holds(const std::string& condition) {
 
 }  // namespace
 
-TEST_CASE("Conditions compare texts and numbers; a row without the field holds none") {
+TEST_CASE("Conditions compare texts and numbers, a row without the field holds none") {
   CHECK(holds("m>=512"));
   CHECK(holds("m<=512"));
   CHECK(holds("m=512"));

@@ -62,7 +62,7 @@ TEST_CASE("More work does not become cheaper, whatever the samples show") {
   }
 }
 
-TEST_CASE("Too few samples give no curve; the fit is the same every time") {
+TEST_CASE("Too few samples give no curve, the fit is the same every time") {
   std::vector<ResidualSample> few = samples(0.0);
   few.resize(20);
   CHECK(fit_residual(kPlan, kNames, few, {}).empty());

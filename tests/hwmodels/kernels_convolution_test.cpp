@@ -159,7 +159,7 @@ TEST_CASE("ResNet-50 in int8: what layers of their own reach, below what MLPerf'
   }
 }
 
-TEST_CASE("ResNet-50 on A100 at the ridge when fused; unfused, memory limits it") {
+TEST_CASE("ResNet-50 on A100 at the ridge when fused, unfused, memory limits it") {
   const KernelModel model = model_of("A100-80GB-SXM4");
   double flops = 0.0, fused = 0.0, unfused = 0.0;
   for (const Convolution& layer : resnet50_convolutions(64, Precision::fp16)) {

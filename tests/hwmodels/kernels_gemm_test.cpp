@@ -118,7 +118,7 @@ TEST_CASE("Parts bound the time: no price is below any of its parts") {
   }
 }
 
-TEST_CASE("Narrow weights read fewer bytes; weight-only compute stays in 16 bit") {
+TEST_CASE("Narrow weights read fewer bytes, weight-only compute stays in 16 bit") {
   const KernelModel model = model_of("A100-80GB-SXM4");
   const Gemm bf16{.m = 1, .n = 16384, .k = 8192};
   const Gemm int4{.m = 1, .n = 16384, .k = 8192, .activations = Precision::bf16, .weights = Precision::int4};

@@ -55,7 +55,7 @@ TEST_CASE("Standard attention moves four score matrices") {
   CHECK(model.price(masked).time > price.time);
 }
 
-TEST_CASE("FlashAttention moves Q, K, V and O; the gap grows with the length") {
+TEST_CASE("FlashAttention moves Q, K, V and O, the gap grows with the length") {
   const KernelModel model = model_of("H100-SXM5-80GB");
   double last = 0.0;
   for (const std::int64_t tokens : {1024, 2048, 4096, 8192, 16384}) {

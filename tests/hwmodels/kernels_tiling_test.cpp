@@ -66,7 +66,7 @@ TEST_CASE("Beyond L2, memory gives B once a strip") {
   CHECK(tiling(model, sm, op).from_hbm.si() == Approx(32.0 * matrix + matrix + matrix));
 }
 
-TEST_CASE("Larger tiles move less; a tile that no SM holds has no price") {
+TEST_CASE("Larger tiles move less, a tile that no SM holds has no price") {
   const KernelModel model = model_of("H100-SXM5-80GB");
   const SmLimits sm = limits_of(model);
   TiledGemm op{.m = 8192, .n = 8192, .k = 8192};

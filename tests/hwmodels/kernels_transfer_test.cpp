@@ -138,7 +138,7 @@ TEST_CASE("Never seen: twice the SMs and their peak, bandwidth and power, half t
   CHECK(two.price(kDense).time.si() == Approx(0.5 * one.price(kDense).time.si()).epsilon(0.06));
 }
 
-TEST_CASE("Clocks carry over, microseconds do not; shares stay") {
+TEST_CASE("Clocks carry over, microseconds do not, shares stay") {
   const KernelProfile donor = stored_profile("a100-sxm-80gb");
   const KernelProfile here = transferred(donor, gpu_named("L40S"));
   const double shorter = 1410.0 / 2520.0;
@@ -156,7 +156,7 @@ TEST_CASE("Clocks carry over, microseconds do not; shares stay") {
         blackwell.gemm[0].correction.curves.size());
 }
 
-TEST_CASE("Registers feed whole waves and show their soft-max; pairs of SMs need tensor memory") {
+TEST_CASE("Registers feed whole waves and show their soft-max, pairs of SMs need tensor memory") {
   const KernelProfile from_blackwell = transferred(stored_profile("b200-sxm"), gpu_named("A100-80GB-SXM4"));
   CHECK_FALSE(from_blackwell.gemm[0].pair_tiles);
   CHECK(from_blackwell.gemm[0].wave_smoothing <= 0.2);

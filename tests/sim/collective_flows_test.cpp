@@ -177,7 +177,7 @@ TEST_CASE("Two collectives on the same links take twice as long, on others they 
   CHECK(apart.clock.times.at(1) == near(20e-3));
 }
 
-TEST_CASE("Ranks that do not wait for each other end one by one; a protocol's rate is a limit of its own") {
+TEST_CASE("Ranks that do not wait for each other end one by one, a protocol's rate is a limit of its own") {
   // Sends of 1e9 and 3e9 B over links of their own, 1e11 B/s: 10 and 30 ms; all through at 30.
   Switch s(2, 1e11);
   CollectiveWork work{.lockstep = false, .ranks = {{{s.out[0], 1e9}}, {{s.out[1], 3e9}}}};

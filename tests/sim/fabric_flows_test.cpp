@@ -139,7 +139,7 @@ TEST_CASE("Collectives that share a rail slow each other, one inside the nodes d
   // The first GPUs of both nodes, twice as two groups; the eight of node 0 among themselves.
   const std::vector<fabric::DeviceId> pair = {topology.gpus()[0], topology.gpus()[8]};
   const std::vector<fabric::DeviceId> node(topology.gpus().begin(), topology.gpus().begin() + 8);
-  const collectives::RingPlan rail = collectives::plan_rings(topology, pair, 1),
+  const collectives::RingPlan rail = collectives::plan_rings(topology, pair, {.channels = 1}),
                               inside = collectives::plan_rings(topology, node);
   const collectives::CollectiveOperation reduce{Collective::all_reduce, Bytes(1e9)},
       gather{Collective::all_gather, Bytes(1e9)};
@@ -217,6 +217,34 @@ TEST_CASE("Folded, collectives end when they do with all links, beside each othe
     CHECK(clock.ends[0] == near(whole[0]));
     CHECK(clock.ends[1] == near(whole[1]));
   }
+}
+
+TEST_CASE("Flows that a hash puts on one uplink slow the ring, a plan spreads them") {
+  // A fat tree of 8 nodes, two a leaf: 16 NICs down and 16 uplinks. Spread by channel every hop between
+  // leaves has an uplink of its own. A hash puts several of the 8 flows on one: as many times slower as most
+  // meet.
+  const fabric::Topology topology =
+      cluster(R"({"node": "DGX-H100", "nodes": 16, "fabric": {"kind": "fat_tree", "ports": 16}})");
+  const std::vector<fabric::DeviceId> gpus = all(topology);
+  const collectives::RingPlan planned = collectives::plan_rings(topology, gpus);
+  double worst = 1.0, mean = 0.0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const collectives::RingPlan hashed = collectives::plan_rings(topology, gpus, {.ecmp_seed = seed});
+    double most = 0.0;
+    for (fabric::LinkId link = 0; link < topology.links().size(); ++link) {
+      if (topology.links()[link].spec.kind == fabric::LinkKind::network) {
+        most = std::max(most, hashed.hops_by_link[link] / topology.links()[link].spec.width);
+      }
+    }
+    const double slower = planned.bandwidth.si() / hashed.bandwidth.si();
+    CHECK(slower == Approx(std::max(1.0, most)).epsilon(0.01));
+    worst = std::max(worst, slower);
+    mean += slower / 20.0;
+  }
+  CHECK(worst >= 3.0);
+  CHECK(mean >= 2.0);
+  CHECK(collectives::plan_rings(topology, gpus, {.ecmp_seed = 7}).bandwidth ==
+        collectives::plan_rings(topology, gpus, {.ecmp_seed = 7}).bandwidth);
 }
 
 TEST_CASE("A slow link slows the whole ring, and a NIC that is down takes its rail along") {

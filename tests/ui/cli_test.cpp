@@ -336,7 +336,7 @@ TEST_CASE("a closed loop ends after its duration") {
   CHECK(completed < 60);
 }
 
-TEST_CASE("the same scenario and seed give the same bytes; another seed does not") {
+TEST_CASE("the same scenario and seed give the same bytes, another seed does not") {
   const Answer one = gpuplan_command("run --json " + kShort);
   const Answer two = gpuplan_command("run --json " + kShort);
   const Answer other = gpuplan_command("run --json --seed 2 " + kShort);
@@ -567,7 +567,7 @@ TEST_CASE("an HF config is a model") {
         Approx(2.0 * 8030261248.0));
 }
 
-TEST_CASE("collective scenarios run and explain; the same on every run") {
+TEST_CASE("collective scenarios run and explain, the same on every run") {
   const std::string path = "scenarios/collective/all-reduce-8xh100.json";
   const Answer text = gpuplan_command("run " + path);
   CHECK(text.code == 0);
