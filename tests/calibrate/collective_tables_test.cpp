@@ -62,7 +62,7 @@ class File {
 
 }  // namespace
 
-TEST_CASE("A table of collectives becomes groups and operations; the rest is counted") {
+TEST_CASE("A table of collectives becomes groups and operations: the rest is counted") {
   const File file(
       "collectives.csv",
       "library,collective,gpus,bytes,latency_us\nnccl-2.27.3,alltoall,8,1024,16\ntrtllm-custom,all_"

@@ -104,7 +104,7 @@ TEST_CASE("The choice where estimates cross") {
   CHECK(choice_of(plain, all_gather(1e7)).protocol == Protocol::simple);
 }
 
-TEST_CASE("Small messages: the ring on few nodes, the tree on many; log against linear") {
+TEST_CASE("Small messages: the ring on few nodes, the tree on many: log against linear") {
   Communicator group = one_node(Architecture::sm90, 2);
   group.switch_reduces = false;
   CHECK(choice_of(group, all_reduce(1024)).algorithm == Algorithm::ring);

@@ -52,7 +52,7 @@ TEST_CASE("A single collective: the metrics of the contract") {
   CHECK(report.table.array()[0].find("expected_error")->number() > 0.0);
 }
 
-TEST_CASE("Several collectives and sizes; the default sizes of nccl-tests' kind") {
+TEST_CASE("Several collectives and sizes: the default sizes of nccl-tests' kind") {
   const CollectiveReport report = report_of(R"(, "collectives": ["all_reduce", "alltoall"])");
   CHECK(report.table.array().size() == 22);  // 1 KiB to 1 GiB, times 4: 11 sizes
   CHECK(report.result.number("collective.alltoall[bytes=1024].time") > 0.0);

@@ -539,7 +539,7 @@ TEST_CASE("an HF config is a model") {
         Approx(2.0 * 8030261248.0));
 }
 
-TEST_CASE("collective scenarios run and explain; the same on every run") {
+TEST_CASE("collective scenarios run and explain, the same on every run") {
   const std::string path = "scenarios/collective/all-reduce-8xh100.json";
   const Answer text = gpuplan_command("run " + path);
   CHECK(text.code == 0);
