@@ -383,7 +383,8 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
       throw InputError({path, "GPU \"" + name + "\"",
                         "a GPU of the catalogue, as the table's folder or --gpu", did_you_mean(name, names)});
     }
-    if (operation_of(TableReader(path)) == KernelOperation::collectives) {
+    if (options.leave_out == kernels::LeaveOut::nothing &&
+        operation_of(TableReader(path)) == KernelOperation::collectives) {
       return validate_collectives(read_collective_table(path, *gpu),
                                   collectives::CollectiveModel::load(options.data_dir));
     }

@@ -63,8 +63,9 @@ struct KernelTableOptions {
 };
 
 // Prices every row of the table, or of the kernel records that the file holds. Keys: gpu, op, dtype (and gpus
-// for collectives); shape: the columns of the operation. Throws InputError, also for a GPU that the catalogue
-// does not know.
+// for collectives); shape: the columns of the operation. Collectives, published runs over nodes among them,
+// are priced as collective_tables.h has it; with a model given, or measurements left out, only all-reduce is,
+// by the kernel model. Throws InputError, also for a GPU that the catalogue does not know.
 ValidationRows validate_kernel_table(const std::string& path, const KernelTableOptions& options);
 
 // The 80 % interval that a price states: time / (1 + spread80) .. time (1 + spread80).

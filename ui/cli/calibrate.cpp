@@ -222,7 +222,7 @@ int collectives_command(const po::variables_map& options) {
   if (fs::exists(published, error)) {
     fit.source =
         "published nccl-tests runs: awsome-distributed-training 7217859 (EFA), coreweave/nccl-tests "
-        "cb86553 (InfiniBand), NVIDIA/nccl issues 1048, 1218, 1244, 1368, 1576";
+        "cb86553 (InfiniBand), NVIDIA/nccl issues 1048, 1218, 1368, 1576";
     const auto table = calibrate::read_published_collectives(published, catalogue);
     profiles.networks = calibrate::fit_networks(profiles, table.rows, fit);
     write_file(out + "/networks.json", json::dump(json::write(profiles.networks), 1) + "\n");
