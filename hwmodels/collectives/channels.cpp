@@ -88,6 +88,7 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
   }
   for (NodeGpus& node : nodes) {
     std::vector<DeviceId> kept;
+    kept.reserve(node.nics.size());
     for (const std::size_t rail : whole) {
       kept.push_back(node.nics[rail]);
     }
@@ -377,6 +378,7 @@ class Planner {
     const std::vector<std::size_t> order =
         n <= kAllOrders ? best_order(costs, begin, end) : near_order(costs, begin, end);
     std::vector<DeviceId> out;
+    out.reserve(n);
     for (const std::size_t i : order) {
       out.push_back(gpus[i]);
     }

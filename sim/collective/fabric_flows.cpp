@@ -49,7 +49,7 @@ double bytes_per_hop(const CollectiveOperation& operation, int ranks) {
 }
 
 FabricFlows::FabricFlows(Engine& engine, const fabric::Topology& topology)
-    : engine_(&engine), topology_(&topology), resources_(topology.links().size(), kDown) {
+    : topology_(&topology), resources_(topology.links().size(), kDown) {
   for (fabric::LinkId link = 0; link < resources_.size(); ++link) {
     const double usable = topology.links()[link].spec.usable().si();
     if (usable > 0.0) {

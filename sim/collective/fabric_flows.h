@@ -42,7 +42,6 @@ class FabricFlows {
                                const collectives::CollectiveOperation& operation, Seconds latency) const;
 
  private:
-  Engine* engine_;
   const fabric::Topology* topology_;
   std::vector<ResourceId> resources_;  // by link; kDown where there is none
 };
