@@ -71,7 +71,7 @@ void add_metrics(Result& result, const std::string& prefix, const CollectiveRow&
     result.metrics.push_back(
         {prefix + name, json::Value(value), std::array<double, 2>{value / factor, value * factor}});
   };
-  add("time", p.time.si());
+  add("time", row.time().si());
   add("algbw", p.algorithm_bandwidth.si());
   add("busbw", p.bus_bandwidth.si());
   const auto fixed = [&](const char* name, json::Value value) {
@@ -89,9 +89,14 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   json::Value out;
   out["collective"] = json::Value(json::name_of(row.operation.collective));
   out["bytes"] = row.operation.bytes.si();
-  out["time"] = p.time.si();
-  out["interval80"] = json::Value(json::Array{json::Value(p.time.si() / (1.0 + p.spread80)),
-                                              json::Value(p.time.si() * (1.0 + p.spread80))});
+  const double time = row.time().si();
+  out["time"] = time;
+  out["interval80"] = json::Value(
+      json::Array{json::Value(time / (1.0 + p.spread80)), json::Value(time * (1.0 + p.spread80))});
+  if (row.played) {
+    out["slowdown"] = row.played->slowdown;
+    out["narrowest_link"] = row.played->narrowest;
+  }
   out["algbw"] = p.algorithm_bandwidth.si();
   out["busbw"] = p.bus_bandwidth.si();
   out["algorithm"] = json::Value(json::name_of(p.choice.algorithm));
@@ -121,12 +126,36 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
   const collectives::CollectiveOptions options{.custom_kernel = scenario.spec.custom_kernel,
                                                .algorithm = scenario.spec.algorithm,
                                                .protocol = scenario.spec.protocol};
+  std::optional<FabricPlay> fabric;
+  if (scenario.topology) {
+    std::vector<fabric::DeviceId> gpus;  // the first of each node
+    for (int node = 0; node < scenario.group.nodes; ++node) {
+      const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
+      gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
+    }
+    const auto& seed = scenario.spec.ecmp_seed;
+    fabric.emplace(*scenario.topology, std::move(gpus),
+                   seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
+  }
   std::vector<CollectiveRow> rows;
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
       CollectiveRow row;
       row.operation = {collective, Bytes(static_cast<double>(bytes))};
       row.price = model.price(scenario.group, row.operation, options, &row.why);
+      if (fabric) {
+        row.played = fabric->play(row.price, row.operation);
+        if (row.played) {
+          const double slower = row.played->slowdown;
+          row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
+          row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
+          row.why.add(
+              fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
+                          row.played->channels, row.played->time.si() * 1e6, slower,
+                          row.played->narrowest.empty() ? std::string(", no link is full")
+                                                        : ", held by " + row.played->narrowest));
+        }
+      }
       rows.push_back(std::move(row));
     }
   }
@@ -164,6 +193,21 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
   result.provenance["choice"] = "NCCL 2.30's own arithmetic";
   result.provenance["time"] =
       fmt::format("constants fitted to measurements on {}", json::name_of(scenario.group.architecture));
+  const auto slowest = std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+    return (a.played ? a.played->slowdown : 0.0) < (b.played ? b.played->slowdown : 0.0);
+  });
+  if (slowest != rows.end() && slowest->played && slowest->played->slowdown > 1.005) {
+    result.warnings.push_back(fmt::format("links hold {} up to {:.2f} times as long: {}", slowest->name(),
+                                          slowest->played->slowdown, slowest->played->narrowest));
+  }
+  const auto unplayed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.played; });
+  if (scenario.topology && unplayed > 0) {
+    result.warnings.push_back(
+        fmt::format("{} of {} rows run an algorithm whose links are not played: their times are those of a "
+                    "fabric without "
+                    "faults",
+                    unplayed, rows.size()));
+  }
   if (outside > 0) {
     result.warnings.push_back(fmt::format(
         "{} of {} rows lie outside what was measured: their errors count double", outside, rows.size()));

@@ -10,6 +10,8 @@ struct CollectiveRow {
   collectives::CollectiveOperation operation;
   collectives::CollectivePrice price;
   kernels::Explanation why;
+  std::optional<Played> played;  // on the links of the scenario's fabric
+  [[nodiscard]] Seconds time() const { return played ? played->time : price.time; }
   [[nodiscard]] std::string name() const;  // "all_reduce[bytes=1024]"
 };
 

@@ -60,6 +60,18 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   out.group.net_latency = machine.net_latency;
   out.group.network_reduces = machine.network_reduces;
   out.group.version = spec.nccl_version;
+  if (machine.fabric || !spec.faults.empty() || spec.ecmp_seed) {
+    const fabric::ClusterSpec cluster{.node = out.node.name,
+                                      .gpu = out.gpu.name,
+                                      .nodes = machine.nodes,
+                                      .nics = machine.nics,
+                                      .fabric = machine.fabric.value_or(fabric::FabricSpec{})};
+    const std::string where = at + ".machine";
+    fabric::Topology topology =
+        build_cluster(fabric::resolve_cluster(cluster, library.hardware, where), library.hardware, where);
+    apply(spec.faults, topology, at + ".faults");
+    out.topology = std::make_shared<const fabric::Topology>(std::move(topology));
+  }
   return out;
 }
 

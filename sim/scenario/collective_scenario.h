@@ -4,11 +4,14 @@
 //    "collectives": ["all_reduce", "all_gather"], "bytes": [1024, 1048576]}
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "hwmodels/collectives/collective_model.h"
+#include "hwmodels/fabric/cluster.h"
+#include "sim/collective/fabric_play.h"
 #include "sim/scenario/resolve_parts.h"
 
 namespace gpuplan::sim {
@@ -23,6 +26,7 @@ struct CollectiveMachineSpec {
   collectives::NetworkKind network = collectives::NetworkKind::infiniband;
   Seconds net_latency{0.0};
   bool network_reduces = false;
+  std::optional<fabric::FabricSpec> fabric;
 };
 template <class V>
 void describe(V& v, CollectiveMachineSpec& s) {
@@ -38,6 +42,9 @@ void describe(V& v, CollectiveMachineSpec& s) {
   v.field("net_latency", s.net_latency, "of each hop beyond what was measured of that kind (s)",
           json::not_negative());
   v.field("network_reduces", s.network_reduces, "switches of the network reduce (SHARP)");
+  v.field("fabric", s.fabric,
+          "how switches join the nodes: what the collective takes of each link is then played, so that "
+          "oversubscription, hashes and faults show");
 }
 
 struct CollectiveScenarioSpec {
@@ -51,6 +58,8 @@ struct CollectiveScenarioSpec {
   std::string nccl_version;
   std::optional<collectives::Algorithm> algorithm;
   std::optional<collectives::Protocol> protocol;
+  std::vector<LinkFault> faults;
+  std::optional<std::int64_t> ecmp_seed;
   bool steps = false;
   std::int64_t seed = 1;
 };
@@ -68,6 +77,12 @@ void describe(V& v, CollectiveScenarioSpec& s) {
   v.field("nccl_version", s.nccl_version, "as 2.27.3; empty: the newest that was measured");
   v.field("algorithm", s.algorithm, "instead of NCCL's choice");
   v.field("protocol", s.protocol, "instead of NCCL's choice");
+  v.field("faults", s.faults, "devices and links with less bandwidth than they were built with");
+  v.field(
+      "ecmp_seed", s.ecmp_seed,
+      "equal ways through the network are picked by a hash with this seed, as Ethernet does; default: spread "
+      "evenly",
+      json::not_negative());
   v.field("steps", s.steps, "show who sends which chunk to whom, up to 16 ranks");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
 }
@@ -77,6 +92,7 @@ struct CollectiveScenario {
   Gpu gpu;
   Node node;
   collectives::Communicator group;
+  std::shared_ptr<const fabric::Topology> topology;  // null: no links are played
   std::vector<std::string> notes;
 };
 
