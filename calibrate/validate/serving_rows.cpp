@@ -152,14 +152,12 @@ json::Value scenario_of(const Case& c) {
   // TensorRT-LLM's quantised checkpoints come with an fp8 KV cache, vLLM and SGLang keep 16 bit by default.
   s["precision"]["kv"] = quantised && c.framework == "trtllm" ? "fp8" : "bf16";
   s["parallelism"]["tensor_parallel"] = c.tensor_parallel;
-  json::Value& engine = s["engine"];
+  json::Value engine, traffic, arrivals;  // a member moves when the next one is added
   engine["profile"] = c.framework;
   engine["max_model_len"] = c.input + c.output + 16;
   engine["max_num_batched_tokens"] = std::max<std::int64_t>(8192, c.input);
-  json::Value& traffic = s["traffic"];
   traffic["prompt"] = lengths(c.input, c.drawn);
   traffic["output"] = lengths(c.output, c.drawn);
-  json::Value& arrivals = traffic["arrivals"];
   if (c.load == "concurrency") {
     const std::int64_t users = std::max<std::int64_t>(1, std::llround(c.load_value));
     arrivals["process"] = "closed_loop";
@@ -178,6 +176,9 @@ json::Value scenario_of(const Case& c) {
     traffic["requests"] = batch;
     engine["max_num_seqs"] = c.load == "max" ? 2048 : std::max<std::int64_t>(256, batch);
   }
+  traffic["arrivals"] = std::move(arrivals);
+  s["engine"] = std::move(engine);
+  s["traffic"] = std::move(traffic);
   return s;
 }
 

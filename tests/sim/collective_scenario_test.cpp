@@ -94,3 +94,54 @@ TEST_CASE("Problems of a collective scenario name the path and the nearest choic
   CHECK(problems_of(R"(, "bytes": [0])").at(0).path == "test: $.bytes[0]");
   CHECK(problems_of(R"(, "size": 4)").size() == 1);
 }
+
+TEST_CASE("A fabric that is wide enough changes nothing, one that is not what its narrowest link says") {
+  const auto rows_of = [](const std::string& fields) {
+    return price_collectives(scenario_of(fields), library());
+  };
+  const std::string eight =
+      R"(, "collectives": ["all_gather", "alltoall"], "bytes": [1073741824], "machine": {
+      "gpu": "H100-SXM5-80GB", "nodes": 8)";
+  const auto bare = rows_of(eight + "}");
+  const auto rails = rows_of(eight + R"(, "fabric": {"kind": "rail_optimised"}})");
+  const auto narrow = rows_of(
+      eight + R"(, "fabric": {"kind": "fat_tree", "ports": 16, "leaf_down": 8, "oversubscription": 4}})");
+  for (std::size_t i = 0; i < bare.size(); ++i) {
+    CHECK_FALSE(bare[i].played);
+    REQUIRE(rails[i].played);
+    CHECK(rails[i].played->slowdown == Approx(1.0).epsilon(1e-9));
+    CHECK(rails[i].played->narrowest.empty());
+    CHECK(rails[i].time().si() == Approx(bare[i].time().si()).epsilon(1e-9));
+    REQUIRE(narrow[i].played);
+    CHECK(narrow[i].played->narrowest.find("spine") != std::string::npos);
+  }
+  // A leaf for each node with two uplinks of 50 GB/s for eight NICs. Of an all-gather 63/64 GiB leave every
+  // node over them; of an all-to-all 8 x 56/64 GiB. Payload is 99.4 % of the link.
+  const double gib = 1073741824.0, uplinks = 2.0 * 50e9 * 0.994;
+  const auto expected = [&](const CollectiveRow& row, double bytes) {
+    return row.price.time.si() - 1e-6 * row.price.parts.transfer + bytes / uplinks;
+  };
+  CHECK(narrow[0].time().si() == Approx(expected(narrow[0], 63.0 / 64.0 * gib)).epsilon(0.01));
+  CHECK(narrow[1].time().si() == Approx(expected(narrow[1], 8.0 * 56.0 / 64.0 * gib)).epsilon(0.02));
+}
+
+TEST_CASE("A NIC that is down costs a ring its rail, and faults must name what is there") {
+  const std::string eight = R"(, "collectives": ["all_gather"], "bytes": [1073741824], "machine": {
+      "gpu": "H100-SXM5-80GB", "nodes": 8, "fabric": {"kind": "rail_optimised"}}, "faults": [)";
+  const auto rows =
+      price_collectives(scenario_of(eight + R"({"device": "node3/nic2", "bandwidth": 0}])"), library());
+  REQUIRE(rows[0].played);
+  CHECK(rows[0].played->channels == 7);
+  CHECK(rows[0].played->slowdown > 1.0);
+  // Seven rails of 49.7 GB/s carry 63/64 GiB of every node.
+  CHECK(rows[0].time().si() == Approx(rows[0].price.time.si() - 1e-6 * rows[0].price.parts.transfer +
+                                      63.0 / 64.0 * 1073741824.0 / (7.0 * 50e9 * 0.994))
+                                   .epsilon(0.001));
+  const auto unknown = problems_of(eight + R"({"device": "node3/nic9", "bandwidth": 0.5}])");
+  REQUIRE(unknown.size() == 1);
+  CHECK(unknown[0].path == "test: $.faults[0].device");
+  CHECK(unknown[0].suggestion.find("node3/nic") != std::string::npos);
+  const auto apart = problems_of(eight + R"({"device": "node3/nic2", "to": "node4/nic2"}])");
+  REQUIRE(apart.size() == 1);
+  CHECK(apart[0].path == "test: $.faults[0].to");
+}

@@ -42,20 +42,20 @@ std::string collective_text(const sim::CollectiveScenario& scenario,
   text += "\n" + wrap(machine_text(scenario), 80, 2) + "\n";
   for (const collectives::Collective collective : scenario.spec.collectives) {
     text += "\n" + styled(std::string(json::name_of(collective)), Style::heading) + "\n";
-    // Where links are played their column takes the place of the type, which is always the same.
+    // Where links are played, what they make of the time stands in place of the number of elements.
     const bool links = scenario.topology != nullptr;
     Table table(
-        {"B", "count", links ? "links" : "type", "us", "algbw", "busbw", "algo", "proto", "ch", "error"});
+        {"B", links ? "links" : "count", "type", "us", "algbw", "busbw", "algo", "proto", "ch", "error"});
     for (const sim::CollectiveRow& row : rows) {
       if (row.operation.collective != collective) {
         continue;
       }
       const collectives::CollectivePrice& p = row.price;
       const double bytes = row.operation.bytes.si(), us = row.time().si() * 1e6;
-      const std::string third = !links       ? "bf16"
-                                : row.played ? fmt::format("{:.2f}x", row.played->slowdown)
-                                             : "-";
-      table.row({fmt::format("{:.0f}", bytes), fmt::format("{:.0f}", bytes / kElement), third,
+      const std::string second = !links       ? fmt::format("{:.0f}", bytes / kElement)
+                                 : row.played ? fmt::format("{:.2f}x", row.played->slowdown)
+                                              : "-";
+      table.row({fmt::format("{:.0f}", bytes), second, "bf16",
                  us < 1e4 ? fmt::format("{:.1f}", us) : fmt::format("{:.0f}", us),
                  fmt::format("{:.1f}", p.algorithm_bandwidth.si() * 1e-9),
                  fmt::format("{:.1f}", p.bus_bandwidth.si() * 1e-9), algorithm_text(p.choice.algorithm),
