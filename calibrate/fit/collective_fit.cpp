@@ -279,7 +279,7 @@ double custom_time(const C& c, const VersionConstants& nccl, const MeasuredColle
 
 // Runs of one machine; what stands in brackets tells runs apart.
 std::string series_of(const MeasuredCollective& row) {
-  return row.gpu + row.library.substr(0, row.library.find(" ("));
+  return row.gpu + row.setup.substr(0, row.setup.find(" ("));
 }
 
 void report(const CollectiveFitOptions& options, const std::string& name, const HeldOutError& e) {
@@ -294,7 +294,7 @@ void report(const CollectiveFitOptions& options, const std::string& name, const 
 bool held_out(const MeasuredCollective& row) {
   std::uint64_t x = 0xcbf29ce484222325ull;  // FNV-1a, then a mix
   for (const char c :
-       fmt::format("{}/{}/{}/{}/{:.0f}", row.gpu, row.library, json::name_of(row.operation.collective),
+       fmt::format("{}/{}/{}/{}/{:.0f}", row.gpu, row.setup, json::name_of(row.operation.collective),
                    row.group.ranks, row.operation.bytes.si())) {
     x = (x ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
   }

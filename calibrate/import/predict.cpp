@@ -130,57 +130,51 @@ std::string not_16_bit(const Measurement& m) {
   return dtype == "bf16" || dtype == "fp16" ? "" : "attention in " + dtype + " is not compared";
 }
 
-Prediction attention_prefill(const Measurement& m, const KernelModel& model, const Node* /*node*/) {
+// Time of attention in 16 bit, from what `price_of` makes of its heads.
+template <class PriceOf>
+Prediction attention(const Measurement& m, PriceOf&& price_of) {
   if (auto other = unless_unit(m, "s")) {
     return *other;
   }
   if (const std::string reason = not_16_bit(m); !reason.empty()) {
     return not_predicted(reason);
   }
-  const Heads h = heads_of(m);
-  const std::int64_t seq = m.count("seq", 1, kLongestSequence);
-  return of_time(model.price(kernels::FlashAttention{.batch = h.batch,
-                                                     .queries = seq,
-                                                     .context = seq,
-                                                     .heads = h.heads,
-                                                     .kv_heads = h.kv_heads,
-                                                     .head_dim = h.head_dim,
-                                                     .causal = m.flag("causal")}));
+  return of_time(price_of(heads_of(m)));
+}
+
+// A whole prompt, in one of the two operations that have the same shape.
+template <class Operation>
+Prediction whole_prompt(const Measurement& m, const KernelModel& model) {
+  return attention(m, [&](const Heads& h) {
+    const std::int64_t seq = m.count("seq", 1, kLongestSequence);
+    return model.price(Operation{.batch = h.batch,
+                                 .queries = seq,
+                                 .context = seq,
+                                 .heads = h.heads,
+                                 .kv_heads = h.kv_heads,
+                                 .head_dim = h.head_dim,
+                                 .causal = m.flag("causal")});
+  });
+}
+
+Prediction attention_prefill(const Measurement& m, const KernelModel& model, const Node* /*node*/) {
+  return whole_prompt<kernels::FlashAttention>(m, model);
 }
 
 Prediction attention_standard(const Measurement& m, const KernelModel& model, const Node* /*node*/) {
-  if (auto other = unless_unit(m, "s")) {
-    return *other;
-  }
-  if (const std::string reason = not_16_bit(m); !reason.empty()) {
-    return not_predicted(reason);
-  }
-  const Heads h = heads_of(m);
-  const std::int64_t seq = m.count("seq", 1, kLongestSequence);
-  return of_time(model.price(kernels::StandardAttention{.batch = h.batch,
-                                                        .queries = seq,
-                                                        .context = seq,
-                                                        .heads = h.heads,
-                                                        .kv_heads = h.kv_heads,
-                                                        .head_dim = h.head_dim,
-                                                        .causal = m.flag("causal")}));
+  return whole_prompt<kernels::StandardAttention>(m, model);
 }
 
 Prediction attention_decode(const Measurement& m, const KernelModel& model, const Node* /*node*/) {
-  if (auto other = unless_unit(m, "s")) {
-    return *other;
-  }
-  if (const std::string reason = not_16_bit(m); !reason.empty()) {
-    return not_predicted(reason);
-  }
-  const Heads h = heads_of(m);
-  return of_time(model.price(
-      kernels::AttentionDecode{.batch = h.batch,
-                               .context = static_cast<double>(m.count("context", 1, kLongestSequence)),
-                               .heads = h.heads,
-                               .kv_heads = h.kv_heads,
-                               .head_dim = h.head_dim,
-                               .value_dim = h.head_dim}));
+  return attention(m, [&](const Heads& h) {
+    return model.price(
+        kernels::AttentionDecode{.batch = h.batch,
+                                 .context = static_cast<double>(m.count("context", 1, kLongestSequence)),
+                                 .heads = h.heads,
+                                 .kv_heads = h.kv_heads,
+                                 .head_dim = h.head_dim,
+                                 .value_dim = h.head_dim});
+  });
 }
 
 // A SiLU product reads two tensors; the other operations are the steps of a row pass.

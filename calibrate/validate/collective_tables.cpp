@@ -91,8 +91,8 @@ std::string express(const json::Value& row, const Catalogue& catalogue, Measured
   }
   const int ranks = static_cast<int>(gpus);
   int nodes = static_cast<int>(machines);
-  out.library = text_of(row, "interconnect");
-  if (out.library.find("NVL72") != std::string::npos) {
+  out.setup = text_of(row, "interconnect");
+  if (out.setup.find("NVL72") != std::string::npos) {
     nodes = (ranks + 71) / 72;  // one NVLink domain a rack
   }
   if (ranks % nodes != 0) {
@@ -102,10 +102,10 @@ std::string express(const json::Value& row, const Catalogue& catalogue, Measured
   out.group.nodes = nodes;
   if (nodes > 1) {
     const auto* known = std::find_if(std::begin(kNetworks), std::end(kNetworks), [&](const Network& network) {
-      return out.library.find(network.mark) != std::string::npos;
+      return out.setup.find(network.mark) != std::string::npos;
     });
     if (known == std::end(kNetworks)) {
-      return "network not described: " + out.library;
+      return "network not described: " + out.setup;
     }
     out.group.nics = known->nics;
     out.group.channels = std::min(out.group.channels, known->nics);
@@ -141,10 +141,10 @@ CollectiveTable read_collective_table(const std::string& path, const Gpu& gpu) {
   CollectiveTable out;
   while (reader.next()) {
     MeasuredCollective row;
-    row.library = reader.text(library);
-    row.options.custom_kernel = row.library.ends_with("-custom");
-    if (!row.options.custom_kernel && !row.library.starts_with("nccl")) {
-      ++out.skipped["library not modelled: " + row.library];
+    row.setup = reader.text(library);
+    row.options.custom_kernel = row.setup.ends_with("-custom");
+    if (!row.options.custom_kernel && !row.setup.starts_with("nccl")) {
+      ++out.skipped["library not modelled: " + row.setup];
       continue;
     }
     const std::optional<Collective> named = collective_named(reader.text(collective));
@@ -158,8 +158,8 @@ CollectiveTable read_collective_table(const std::string& path, const Gpu& gpu) {
                         "2 gpus or more and 1 byte or more", ""});
     }
     row.group = node_of(gpu, static_cast<int>(ranks));
-    if (row.library.starts_with("nccl-")) {
-      row.group.version = row.library.substr(5);
+    if (row.setup.starts_with("nccl-")) {
+      row.group.version = row.setup.substr(5);
     }
     row.operation = {*named, Bytes(static_cast<double>(size))};
     row.gpu = gpu.name;
@@ -216,7 +216,7 @@ ValidationRows validate_collectives(const CollectiveTable& table, const collecti
     result.shape = {{"bytes", row.operation.bytes.si()}, {"nodes", row.group.nodes}};
     result.key = {{"gpu", row.gpu},
                   {"op", std::string(json::name_of(row.operation.collective))},
-                  {"dtype", row.library},
+                  {"dtype", row.setup},
                   {"gpus", std::to_string(row.group.ranks)}};
     out.rows.push_back(std::move(result));
   }

@@ -17,8 +17,8 @@ struct MeasuredCollective {
   collectives::Communicator group;
   collectives::CollectiveOperation operation;
   collectives::CollectiveOptions options;
-  std::string gpu;      // as the table names it, or the folder it lies in
-  std::string library;  // "nccl-2.27.3", "trtllm-custom"; for published runs what joins the ranks
+  std::string gpu;    // as the table names it, or the folder it lies in
+  std::string setup;  // library, "nccl-2.27.3", "trtllm-custom"; for published runs what joins the ranks
   double seconds = 0.0;
   std::string id;  // "collectives.csv.gz:17"
 };

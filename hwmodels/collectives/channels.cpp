@@ -468,11 +468,14 @@ double lay(Planner& planner, int wanted, Lay&& lay_one, const std::function<void
   const int most = wanted > 0 ? wanted : alone ? 64 : planner.rails();
   double best = 0.0;
   for (int channel = 0; channel < most; ++channel) {
-    Planner before = planner;
+    std::optional<Planner> before;
+    if (wanted == 0 && alone && channel > 0) {
+      before = planner;
+    }
     const double parts = lay_one(channel);
     const double bandwidth = parts * planner.rate();
-    if (wanted == 0 && alone && channel > 0 && bandwidth < kWorthAChannel * best) {
-      planner = std::move(before);
+    if (before && bandwidth < kWorthAChannel * best) {
+      planner = std::move(*before);
       drop_last();
       break;
     }

@@ -63,24 +63,36 @@ FabricPlay::FabricPlay(const fabric::Topology& topology, std::vector<fabric::Dev
                        std::optional<std::uint64_t> ecmp_seed)
     : topology_(&topology),
       gpus_(std::move(gpus)),
-      rings_(collectives::plan_rings(topology, gpus_, {.ecmp_seed = ecmp_seed})),
-      trees_(collectives::plan_trees(topology, gpus_, {.ecmp_seed = ecmp_seed})),
-      pairs_(topology.links().size(), 0.0) {
-  for (std::size_t i = 0; i < gpus_.size(); ++i) {
-    for (std::size_t j = 0; j < gpus_.size(); ++j) {
-      if (i != j) {
-        const std::uint64_t flow =
-            ecmp_seed ? *ecmp_seed + (i * gpus_.size() + j) * 0x9e3779b97f4a7c15ULL : i + j;
-        for (const fabric::LinkId link : topology.route(gpus_[i], gpus_[j], flow)) {
-          pairs_[link] += 1.0;
+      ecmp_seed_(ecmp_seed),
+      rings_(collectives::plan_rings(topology, gpus_, {.ecmp_seed = ecmp_seed})) {}
+
+const collectives::TreePlan& FabricPlay::trees() {
+  if (!trees_) {
+    trees_ = collectives::plan_trees(*topology_, gpus_, {.ecmp_seed = ecmp_seed_});
+  }
+  return *trees_;
+}
+
+const std::vector<double>& FabricPlay::pairs() {
+  if (pairs_.empty()) {
+    pairs_.assign(topology_->links().size(), 0.0);
+    for (std::size_t i = 0; i < gpus_.size(); ++i) {
+      for (std::size_t j = 0; j < gpus_.size(); ++j) {
+        if (i != j) {
+          const std::uint64_t flow =
+              ecmp_seed_ ? *ecmp_seed_ + (i * gpus_.size() + j) * 0x9e3779b97f4a7c15ULL : i + j;
+          for (const fabric::LinkId link : topology_->route(gpus_[i], gpus_[j], flow)) {
+            pairs_[link] += 1.0;
+          }
         }
       }
     }
   }
+  return pairs_;
 }
 
 std::optional<Played> FabricPlay::play(const collectives::CollectivePrice& price,
-                                       const collectives::CollectiveOperation& operation) const {
+                                       const collectives::CollectiveOperation& operation) {
   const double ranks = static_cast<double>(gpus_.size());
   switch (price.choice.algorithm) {
     case Algorithm::ring: {
@@ -92,13 +104,14 @@ std::optional<Played> FabricPlay::play(const collectives::CollectivePrice& price
     }
     case Algorithm::nvls_tree:  // trees between nodes; NVSwitches do inside what chains do here, with less
     case Algorithm::tree: {
-      const double trees = static_cast<double>(trees_.trees.size());
-      Played out = played(price, trees_.hops_by_link, operation.bytes.si() / trees);
-      out.channels = trees_.trees.size() / 2;
+      const collectives::TreePlan& plan = trees();
+      const double count = static_cast<double>(plan.trees.size());
+      Played out = played(price, plan.hops_by_link, operation.bytes.si() / count);
+      out.channels = plan.trees.size() / 2;
       return out;
     }
     case Algorithm::point_to_point:
-      return played(price, pairs_, operation.bytes.si() / ranks);
+      return played(price, pairs(), operation.bytes.si() / ranks);
     case Algorithm::collnet_direct:
     case Algorithm::collnet_chain:
     case Algorithm::nvls:

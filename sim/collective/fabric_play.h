@@ -48,17 +48,21 @@ class FabricPlay {
   // Nothing for algorithms whose links are not planned (NVLS of one node, CollNet, PAT, an engine's own
   // all-reduce).
   [[nodiscard]] std::optional<Played> play(const collectives::CollectivePrice& price,
-                                           const collectives::CollectiveOperation& operation) const;
+                                           const collectives::CollectiveOperation& operation);
 
  private:
+  // Planned when the first collective asks: pairs are as many as the square of the GPUs.
+  const collectives::TreePlan& trees();
+  const std::vector<double>& pairs();
   [[nodiscard]] Played played(const collectives::CollectivePrice& price,
                               const std::vector<double>& hops_by_link, double bytes_per_hop) const;
 
   const fabric::Topology* topology_;
   std::vector<fabric::DeviceId> gpus_;
+  std::optional<std::uint64_t> ecmp_seed_;
   collectives::RingPlan rings_;
-  collectives::TreePlan trees_;
-  std::vector<double> pairs_;  // by link: ways between pairs that take it
+  std::optional<collectives::TreePlan> trees_;
+  std::vector<double> pairs_;  // by link: ways between pairs that take it; empty before the first use
 };
 
 }  // namespace gpuplan::sim

@@ -42,7 +42,7 @@ void PrefillSpec::check(const OperationSource& source, std::vector<Problem>& pro
 }
 
 KernelOutcome PrefillSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   const double b = static_cast<double>(op.batch), element = bytes_per_element(precision);
   const double q = b * static_cast<double>(op.queries) * op.heads * (op.head_dim + op.value_dim) * element;
   const double kv_bytes = b * static_cast<double>(op.context) * op.kv_heads * (op.head_dim + op.value_dim) *
@@ -60,7 +60,7 @@ void DecodeSpec::check(const OperationSource& source, std::vector<Problem>& prob
 }
 
 KernelOutcome DecodeSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   const double width =
       op.latent_dim > 0 ? op.latent_dim : double{1} * op.kv_heads * (op.head_dim + op.value_dim);
   need_memory(outcome, Bytes(static_cast<double>(op.batch) * op.context * width * bytes_per_element(op.kv)),
@@ -75,7 +75,7 @@ void FlashAttentionSpec::check(const OperationSource& source, std::vector<Proble
 }
 
 KernelOutcome FlashAttentionSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   const double width = static_cast<double>(op.batch) * op.head_dim * bytes_per_element(op.precision);
   const double tensors =
       2.0 * width *
@@ -91,7 +91,7 @@ void StandardAttentionSpec::check(const OperationSource& source, std::vector<Pro
 }
 
 KernelOutcome StandardAttentionSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   const Gpu& gpu = pricing.model.gpu();
   need_memory(outcome, kernels::working_memory(op), gpu,
               fmt::format("; the longest context that fits is {}", kernels::longest_context(op, gpu.memory)));

@@ -13,7 +13,7 @@ void GemmSpec::check(const OperationSource& /*source*/, std::vector<Problem>& /*
 }
 
 KernelOutcome GemmSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 void TiledGemmSpec::check(const OperationSource& source, std::vector<Problem>& problems) {
@@ -63,11 +63,11 @@ void SparseGemmSpec::check(const OperationSource& source, std::vector<Problem>& 
 }
 
 KernelOutcome SparseGemmSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 KernelOutcome Int4GemmSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 void Int8LinearSpec::check(const OperationSource& source, std::vector<Problem>& /*problems*/) {
@@ -75,7 +75,7 @@ void Int8LinearSpec::check(const OperationSource& source, std::vector<Problem>& 
 }
 
 KernelOutcome Int8LinearSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   if (error_sample > 0) {
     const int sample = static_cast<int>(error_sample);
     const double error =
@@ -111,7 +111,7 @@ void ExpertsSpec::check(const OperationSource& source, std::vector<Problem>& pro
 }
 
 KernelOutcome ExpertsSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 void ConvolutionSpec::check(const OperationSource& source, std::vector<Problem>& problems) {
@@ -132,7 +132,7 @@ void ConvolutionSpec::check(const OperationSource& source, std::vector<Problem>&
 }
 
 KernelOutcome ConvolutionSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 }  // namespace gpuplan::sim

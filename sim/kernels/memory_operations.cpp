@@ -19,18 +19,18 @@ void RowPassSpec::check(const OperationSource& source, std::vector<Problem>& pro
 }
 
 KernelOutcome RowPassSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 KernelOutcome ElementwiseSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
   const Bytes tensor(elements * bytes_per_element(precision));
   const kernels::Elementwise op{
       .kind = pass, .elements = elements, .read = tensor * double(inputs), .written = tensor};
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 KernelOutcome SamplingSpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  return {.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  return {.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
 }
 
 void CopySpec::check(const OperationSource& source, std::vector<Problem>& problems) {
@@ -40,7 +40,7 @@ void CopySpec::check(const OperationSource& source, std::vector<Problem>& proble
 }
 
 KernelOutcome CopySpec::price(const KernelPricing& pricing, kernels::Explanation* why) const {
-  KernelOutcome outcome{.price = pricing.model.price(op, why), .library_occupancy = pricing.occupancy(op)};
+  KernelOutcome outcome{.price = pricing.model.price(op, why), .assumed_occupancy = pricing.occupancy(op)};
   outcome.figures.push_back({"bandwidth", (op.bytes / outcome.price.time).si(), "B/s"});
   return outcome;
 }
@@ -52,7 +52,7 @@ KernelOutcome AllReduceSpec::price(const KernelPricing& pricing, kernels::Explan
   }
   KernelOutcome outcome{
       .price = pricing.model.price(op, pricing.node.scale_up, pricing.node.switch_reduction, why),
-      .library_occupancy = pricing.occupancy(op)};
+      .assumed_occupancy = pricing.occupancy(op)};
   const double algorithm = (op.bytes / outcome.price.time).si();
   outcome.figures.push_back({"algbw", algorithm, "B/s"});
   outcome.figures.push_back({"busbw", algorithm * 2.0 * (op.gpus - 1) / op.gpus, "B/s"});

@@ -75,7 +75,7 @@ std::vector<KernelPart> decoder_kernels(const NetworkSpecOperation& op, const Ke
 
 void NetworkSpecOperation::check(const OperationSource& source, std::vector<Problem>& problems) {
   const std::size_t before = problems.size();
-  resolved_model = resolve_model(model, source.path + ".model", source.base_dir, source.library, problems);
+  resolved_model = resolve_model(model, source.path + ".model", source.base_dir, source.parts, problems);
   if (problems.size() != before) {
     return;
   }

@@ -39,7 +39,7 @@ struct KernelOutcome {
   std::vector<KernelPart> parts{};  // its kernels in order, where it is more than one
   std::vector<KernelFigure> figures{};
   std::optional<double> occupancy{};          // achieved, where the operation is about it
-  std::optional<double> library_occupancy{};  // achieved by the kernel assumed behind the price
+  std::optional<double> assumed_occupancy{};  // achieved by the kernel assumed behind the price
   std::string refusal{};  // why it cannot run ("needs 90 GB ..."); the price says what it would take
 };
 
@@ -75,7 +75,7 @@ struct OperationSource {
   const json::Value& fields;  // without what every entry has ("op", "name", "count")
   std::string path;
   std::string base_dir;
-  const Library& library;
+  const Library& parts;
   std::uint64_t seed = 1;  // of random experiments
 };
 

@@ -34,7 +34,7 @@ struct Total {
     high += count * p.time.si() * (1.0 + p.spread80);
     limited[static_cast<std::size_t>(p.limiter)] += count * p.time.si();
     if (const std::optional<double> known =
-            outcome.occupancy ? outcome.occupancy : outcome.library_occupancy) {
+            outcome.occupancy ? outcome.occupancy : outcome.assumed_occupancy) {
       occupancy += count * p.time.si() * *known;
       occupancy_time += count * p.time.si();
     }

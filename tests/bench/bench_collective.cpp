@@ -1,7 +1,6 @@
 // Speed of collectives in the engine, CPU seconds: the flow form at scale, folded to one rank and with all
 // ranks, and the step form. All on one switch; the time that each predicts stands beside the closed form.
 #include <cstdio>
-#include <ctime>
 #include <memory>
 #include <vector>
 
@@ -10,19 +9,15 @@
 #include "sim/collective/collective_flows.h"
 #include "sim/collective/fabric_flows.h"
 #include "sim/collective/ring_steps.h"
+#include "tests/bench/measure.h"
 
 using gpuplan::Seconds;
+using gpuplan::bench::cpu_seconds;
 using namespace gpuplan::sim;
 
 namespace {
 
 constexpr double kBytes = 1e9, kRate = 50e9;
-
-double cpu_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 // `ranks` on a switch, `channels` rings over a rail each.
 struct Machine {

@@ -4,40 +4,19 @@
 // over the whole run, building up included.
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <new>
 #include <string>
 #include <utility>
 
 #include "sim/engine/engine.h"
+#include "tests/bench/allocations.h"
+#include "tests/bench/measure.h"
 
 using gpuplan::Seconds;
+using gpuplan::bench::allocations;
+using gpuplan::bench::cpu_seconds;
 using namespace gpuplan::sim;
 
 namespace {
-
-std::uint64_t allocations = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
-
-namespace {
-
-double cpu_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 // Numbers in [0, 1), the same everywhere.
 struct Random {

@@ -4,21 +4,16 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <string>
 
 #include "hwmodels/fabric/cluster.h"
+#include "tests/bench/measure.h"
 
+using gpuplan::bench::cpu_seconds;
 using namespace gpuplan;
 using namespace gpuplan::fabric;
 
 namespace {
-
-double cpu_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 double peak_megabytes() {
   rusage usage{};

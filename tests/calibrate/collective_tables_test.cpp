@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 struct Gate {
   const char* gpu;
   const char* collective;
-  const char* library;  // what its name starts with
+  const char* setup;  // what its name starts with
   double median, p90;
 };
 constexpr Gate kGates[] = {
@@ -132,7 +132,7 @@ TEST_CASE("A fit of collectives recovers the times that made the data, and repea
         row.group.version = "1.0";
         row.operation = {collective, Bytes(bytes)};
         row.gpu = "made up";
-        row.library = "nccl-1.0";
+        row.setup = "nccl-1.0";
         row.seconds =
             1e-6 * collectives::time_of(truth, {}, row.group, row.operation, choose(row.group, row.operation))
                        .total();
@@ -168,7 +168,7 @@ TEST_CASE("Held-out errors of collectives on measured tables") {
     CollectiveTable chosen;
     for (const MeasuredCollective& row : tables[gate.gpu].rows) {
       const double bytes = row.operation.bytes.si();
-      if (held_out(row) && row.library.starts_with(gate.library) &&
+      if (held_out(row) && row.setup.starts_with(gate.setup) &&
           json::name_of(row.operation.collective) == gate.collective && bytes >= 256.0 && bytes <= 5.4e8) {
         chosen.rows.push_back(row);
       }
@@ -177,7 +177,7 @@ TEST_CASE("Held-out errors of collectives on measured tables") {
     auto& pooled = all[gate.gpu];
     pooled.insert(pooled.end(), rows.rows.begin(), rows.rows.end());
     const ErrorStatistics e = statistics_of(rows.rows);
-    INFO(gate.gpu << " " << gate.collective << " " << gate.library << ": " << e.count << " rows, median "
+    INFO(gate.gpu << " " << gate.collective << " " << gate.setup << ": " << e.count << " rows, median "
                   << e.median << ", p90 " << e.p90 << ", bias " << e.bias);
     CHECK(e.count > 2);
     CHECK(e.median <= gate.median);

@@ -124,7 +124,7 @@ sim::KernelTable table_of(const sim::KernelScenario& scenario, const std::vector
     }
     if (outcome.parts.empty()) {
       table.add(one.label(), outcome.price, peak,
-                outcome.occupancy ? outcome.occupancy : outcome.library_occupancy, one.count);
+                outcome.occupancy ? outcome.occupancy : outcome.assumed_occupancy, one.count);
     }
   }
   return table;

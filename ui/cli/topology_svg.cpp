@@ -11,6 +11,7 @@
 #include "hwmodels/fabric/summary.h"
 #include "hwmodels/json/describe.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/topology_text.h"
 
 namespace gpuplan::cli {
 
@@ -86,27 +87,9 @@ const char* name_of_link(LinkKind kind) {
   }
   return "";
 }
-const char* noun_of(DeviceKind kind) {
-  switch (kind) {
-    case DeviceKind::gpu:
-      return "GPU";
-    case DeviceKind::nvswitch:
-      return "NVSwitch";
-    case DeviceKind::pcie_switch:
-      return "PCIe switch";
-    case DeviceKind::host_bridge:  // not drawn by itself
-    case DeviceKind::socket:
-      return "CPU socket";
-    case DeviceKind::nic:
-      return "NIC";
-    case DeviceKind::leaf:
-      return "leaf switch";
-    case DeviceKind::spine:
-      return "spine switch";
-    case DeviceKind::core:
-      return "core switch";
-  }
-  return "";
+// Host bridges are not drawn by themselves.
+std::string drawn_noun_of(DeviceKind kind) {
+  return noun_of(kind == DeviceKind::host_bridge ? DeviceKind::socket : kind);
 }
 // 25 GB/s: 1.4; each doubling 0.9 more.
 double stroke_of(const LinkSpec& link) {
@@ -576,8 +559,9 @@ class Drawing {
       out += fmt::format(
           "<text x=\"66\" y=\"{:.1f}\" font-size=\"12\" fill=\"#1d2430\">{}, {} to {}: {} each way{}; {} of "
           "them</text>\n",
-          y + 4.0, name_of_link(s.kind), noun_of(group.a), noun_of(group.b), si(s.bandwidth.si(), "B/s"),
-          s.width > 1 ? fmt::format(" over {} links", s.width) : "", grouped(group.count));
+          y + 4.0, name_of_link(s.kind), drawn_noun_of(group.a), drawn_noun_of(group.b),
+          si(s.bandwidth.si(), "B/s"), s.width > 1 ? fmt::format(" over {} links", s.width) : "",
+          grouped(group.count));
       y += 20.0;
     }
     bottom = y;

@@ -20,30 +20,6 @@ constexpr std::size_t kMatrixDevices = 16;  // of a kind
 constexpr std::size_t kMatrixColumns = 14;  // of 5 characters, beside the names
 constexpr std::size_t kCutLinks = 8;
 
-std::string noun_of(DeviceKind kind) {
-  switch (kind) {
-    case DeviceKind::gpu:
-      return "GPU";
-    case DeviceKind::nvswitch:
-      return "NVSwitch";
-    case DeviceKind::pcie_switch:
-      return "PCIe switch";
-    case DeviceKind::host_bridge:
-      return "host bridge";
-    case DeviceKind::socket:
-      return "CPU socket";
-    case DeviceKind::nic:
-      return "NIC";
-    case DeviceKind::leaf:
-      return "leaf switch";
-    case DeviceKind::spine:
-      return "spine switch";
-    case DeviceKind::core:
-      return "core switch";
-  }
-  return "";
-}
-
 std::string counted(int count, DeviceKind kind) {
   const std::string noun = noun_of(kind);
   return grouped(count) + " " + noun + (count == 1 ? "" : noun.back() == 'h' ? "es" : "s");
@@ -167,6 +143,30 @@ std::string cut_text(const Topology& topology, const NamedCut& named) {
 }
 
 }  // namespace
+
+std::string noun_of(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::gpu:
+      return "GPU";
+    case DeviceKind::nvswitch:
+      return "NVSwitch";
+    case DeviceKind::pcie_switch:
+      return "PCIe switch";
+    case DeviceKind::host_bridge:
+      return "host bridge";
+    case DeviceKind::socket:
+      return "CPU socket";
+    case DeviceKind::nic:
+      return "NIC";
+    case DeviceKind::leaf:
+      return "leaf switch";
+    case DeviceKind::spine:
+      return "spine switch";
+    case DeviceKind::core:
+      return "core switch";
+  }
+  return "";
+}
 
 std::string short_name(const Device& device) {
   switch (device.kind) {

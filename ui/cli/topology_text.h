@@ -15,6 +15,8 @@ struct NamedCut {
   fabric::Cut cut;
 };
 
+// "GPU", "leaf switch".
+std::string noun_of(fabric::DeviceKind kind);
 // "GPU3", "NIC0": as nvidia-smi names the devices of a node.
 std::string short_name(const fabric::Device& device);
 
