@@ -131,8 +131,9 @@ class Reader {
     m.unit = unit;
     m.value = median->number();
     const json::Value *p10 = record.find("p10"), *p90 = record.find("p90");
-    if (p10 != nullptr && p90 != nullptr && p10->is_number() && p90->is_number()) {
-      m.spread = Spread{p10->number(), p90->number()};
+    m.spread = spread_of(p10, p90);
+    if (!m.spread && p10 != nullptr && p90 != nullptr && !p10->is_null() && !p90->is_null()) {
+      problem(path + ".p90", p90, "a number >= p10 >= 0, or null");
     }
     set_shape(m, bench, *params, path + ".params");
     if (problems_.size() == before) {

@@ -1,6 +1,9 @@
 #include "calibrate/import/formats.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <cmath>
 #include <filesystem>
 
 #include "calibrate/import/readers.h"
@@ -21,6 +24,15 @@ constexpr std::array kFormats = {
                       read_nvbandwidth_text},
 };
 
+// Text holds values that no double holds once they are in SI units: 1e-320 us, 1e308 GB/s.
+void require_representable(const ImportedFile& file) {
+  for (const Measurement& m : file.rows) {
+    if (!(m.value > 0.0) || !std::isfinite(m.value)) {
+      throw InputError({m.where, fmt::format("{} {}", m.value, m.unit), "a finite value above zero", ""});
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const MeasurementFormat> measurement_formats() { return kFormats; }
@@ -36,6 +48,7 @@ ImportedFile read_measurements(std::string_view text, const std::string& path) {
     file.path = path;
     file.format = format.name;
     format.read(text, file);
+    require_representable(file);
     if (file.rows.empty() && file.skipped.empty()) {
       throw InputError(
           {path, "no measurement in " + std::string(format.content), "at least one measured row", ""});

@@ -47,6 +47,14 @@ bool Measurement::flag(std::string_view name) const {
   return found != nullptr && found->boolean();
 }
 
+std::optional<Spread> spread_of(const json::Value* p10, const json::Value* p90) {
+  if (p10 == nullptr || p90 == nullptr || !p10->is_number() || !p90->is_number() ||
+      !(p10->number() >= 0.0 && p10->number() <= p90->number())) {
+    return std::nullopt;
+  }
+  return Spread{p10->number(), p90->number()};
+}
+
 json::Value to_json(const Measurement& m) {
   json::Object line{{"id", m.id},       {"source", m.source}, {"gpu", m.gpu},    {"family", m.family},
                     {"shape", m.shape}, {"unit", m.unit},     {"value", m.value}};

@@ -65,6 +65,9 @@ struct Measurement {
   [[noreturn]] void fail(std::string_view name, const std::string& expected) const;
 };
 
+// Nothing unless both are numbers with 0 <= p10 <= p90; either may be null.
+std::optional<Spread> spread_of(const json::Value* p10, const json::Value* p90);
+
 // The line of JSON above.
 json::Value to_json(const Measurement& measurement);
 

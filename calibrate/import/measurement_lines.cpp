@@ -48,11 +48,10 @@ Measurement measurement_of(const json::Value& line, const std::string& where) {
   }
   const json::Value* spread = line.find("spread");
   if (spread != nullptr) {
-    if (!spread->is_array() || spread->array().size() != 2 || !spread->array()[0].is_number() ||
-        !spread->array()[1].is_number()) {
-      problem("spread", spread, "two numbers: p10 and p90");
-    } else {
-      m.spread = Spread{spread->array()[0].number(), spread->array()[1].number()};
+    const bool pair = spread->is_array() && spread->array().size() == 2;
+    m.spread = pair ? spread_of(&spread->array()[0], &spread->array()[1]) : std::nullopt;
+    if (!m.spread) {
+      problem("spread", spread, "two numbers: p10 and p90, p10 <= p90");
     }
   }
   if (!problems.empty()) {

@@ -153,6 +153,20 @@ TEST_CASE("Import: measurement lines come back as they were written") {
   CHECK(contains(problem, "rows.jsonl:2 $.shape: found 1; expected an object"));
   CHECK(contains(problem, "rows.jsonl:2 $.value: found 0; expected a number > 0"));
   CHECK(contains(problem, "rows.jsonl:2 $.spread: found an array; expected two numbers: p10 and p90"));
+  const std::string swapped = problem_of(
+      R"({"id": "i", "source": "s", "gpu": "g", "family": "f", "shape": {}, "unit": "s", "value": 2,)"
+      R"( "spread": [3, 1]})",
+      "rows.jsonl");
+  CHECK(contains(swapped,
+                 "rows.jsonl:1 $.spread: found an array; expected two numbers: p10 and p90, p10 <= p90"));
+}
+
+TEST_CASE("Import: a value that no number holds in SI units is refused") {
+  const std::string head =
+      "# nThread 1 nGpus 2\n#  size  count  type  redop  root  time  algbw  busbw #wrong\n";
+  const std::string problem =
+      problem_of(head + "  1024  256  float  sum  -1  1e-320  1.0  1.0  0\n", "f.txt");
+  CHECK(contains(problem, "f.txt:3: found 0 s; expected a finite value above zero"));
 }
 
 TEST_CASE("Import: the order of a shape's fields does not matter, its values do") {
