@@ -2,17 +2,14 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
+
+#include "tests/json_schema.h"
 
 namespace {
 
 using Json = nlohmann::json;
-using valijson::adapters::NlohmannJsonAdapter;
 
 const std::filesystem::path kCatalogue = std::filesystem::path(GPUPLAN_SOURCE_DIR) / "hwmodels/catalogue";
 
@@ -25,31 +22,12 @@ Json read(const std::filesystem::path& path) {
 
 class Checker {
  public:
-  explicit Checker(const std::string& name) : json_(read(kCatalogue / "schema" / (name + ".schema.json"))) {
-    valijson::SchemaParser parser;
-    parser.populateSchema(NlohmannJsonAdapter(json_), schema_);
-  }
-  // What is wrong with `value`; "" where it is valid.
-  [[nodiscard]] std::string complaint(const Json& value) const {
-    valijson::Validator validator;
-    valijson::ValidationResults results;
-    if (validator.validate(schema_, NlohmannJsonAdapter(value), &results)) {
-      return "";
-    }
-    std::string text = "invalid";
-    valijson::ValidationResults::Error error;
-    while (results.popError(error)) {
-      for (const std::string& step : error.context) {
-        text += step;
-      }
-      text += " " + error.description + "\n";
-    }
-    return text;
-  }
+  explicit Checker(const std::string& name)
+      : schema_(read(kCatalogue / "schema" / (name + ".schema.json")).dump()) {}
+  [[nodiscard]] std::string complaint(const Json& value) const { return schema_.complaint(value.dump()); }
 
  private:
-  Json json_;
-  valijson::Schema schema_;
+  JsonSchema schema_;
 };
 
 std::vector<std::filesystem::path> files(const char* folder) {

@@ -18,22 +18,22 @@ thread_local std::uint64_t allocations = 0;  // of this thread
 }  // namespace
 
 // Replaces the operators of the whole test program; only this file looks at the count. A sanitizer has its
-// own.
+// own. Not inlined: the compiler would see a malloc'd block freed where it expects one of new.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define GPUPLAN_SANITIZED
 #endif
 #endif
 #ifndef GPUPLAN_SANITIZED
-void* operator new(std::size_t size) {
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) {
     return memory;
   }
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept { std::free(memory); }
 #endif
 
 namespace {

@@ -1,24 +1,18 @@
 // gpuplan schema against the library of scenarios, and against what the loader takes.
 #include <map>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
+#include <nlohmann/json.hpp>
 
+#include "tests/json_schema.h"
 #include "tests/ui/cli_testing.h"
 
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
   using Json = nlohmann::json;
-  using valijson::adapters::NlohmannJsonAdapter;
-  std::map<std::string, valijson::Schema> schemas;
+  std::map<std::string, JsonSchema> schemas;
   for (const std::string kind : {"serving", "kernel", "collective"}) {
-    const Json text = Json::parse(gpuplan_command("schema " + kind).out);
-    valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(text), schemas[kind]);
+    schemas.try_emplace(kind, gpuplan_command("schema " + kind).out);
   }
   const auto valid_as = [&](const char* kind, const Json& scenario) {
-    valijson::Validator validator;
-    return validator.validate(schemas[kind], NlohmannJsonAdapter(scenario), nullptr);
+    return schemas.at(kind).valid(scenario.dump());
   };
   const auto valid = [&](const Json& scenario) { return valid_as("serving", scenario); };
   Json one;
@@ -54,15 +48,9 @@ TEST_CASE("the library of scenarios holds to the schema, by a validator that is 
 }
 
 TEST_CASE("cli: the schema of cluster files takes what the loader takes", "[cli]") {
-  using Json = nlohmann::json;
-  using valijson::adapters::NlohmannJsonAdapter;
-  const auto schema_json = Json::parse(gpuplan_command("schema cluster").out);
-  valijson::Schema schema;
-  valijson::SchemaParser().populateSchema(NlohmannJsonAdapter(schema_json), schema);
+  const JsonSchema schema(gpuplan_command("schema cluster").out);
   const auto agrees = [&](const std::string& text) {
-    valijson::Validator validator;
-    const auto document = Json::parse(text);
-    const bool valid = validator.validate(schema, NlohmannJsonAdapter(document), nullptr);
+    const bool valid = schema.valid(text);
     CHECK(valid == (gpuplan_command("topology " + sandbox().file("agrees.json", text)).code == 0));
     return valid;
   };

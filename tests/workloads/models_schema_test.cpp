@@ -2,18 +2,14 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
+#include <nlohmann/json.hpp>
 
+#include "tests/json_schema.h"
 #include "workloads/models/model.h"
 
 namespace {
 
 using Json = nlohmann::json;
-using valijson::adapters::NlohmannJsonAdapter;
 
 const std::filesystem::path kModels = std::filesystem::path(GPUPLAN_SOURCE_DIR) / "workloads/models";
 
@@ -25,12 +21,8 @@ Json read(const std::filesystem::path& path) {
 }
 
 bool valid(const Json& value) {
-  static const Json kText = read(kModels / "schema/model.schema.json");
-  valijson::Schema schema;
-  valijson::SchemaParser parser;
-  parser.populateSchema(NlohmannJsonAdapter(kText), schema);
-  valijson::Validator validator;
-  return validator.validate(schema, NlohmannJsonAdapter(value), nullptr);
+  static const JsonSchema kSchema(read(kModels / "schema/model.schema.json").dump());
+  return kSchema.valid(value.dump());
 }
 
 }  // namespace
