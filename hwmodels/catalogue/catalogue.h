@@ -50,7 +50,7 @@ struct Gpu {
   BytesPerSecond scale_up_bandwidth;  // NVLink / xGMI, per direction, whole GPU
   int scale_up_links = 0;
   int pcie_generation = 0;
-  BytesPerSecond pcie_bandwidth;  // effective, per direction, x16; integrated GPUs: copies within the DRAM
+  BytesPerSecond pcie_bandwidth;  // line rate per direction, x16; integrated GPUs: copies within the DRAM
   BytesPerSecond c2c_bandwidth;   // coherent CPU link (NVLink-C2C), per direction; zero where there is none
   Watts tdp;
   SquareMetres die_area;

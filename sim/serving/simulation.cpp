@@ -120,7 +120,8 @@ class Run final : public RequestSink {
                .block_size = e.block_size};
     spec.max_model_len = *e.max_model_len;
     spec.bytes_per_block = memory.kv_per_block;
-    spec.pcie_bandwidth = s.gpu.pcie_bandwidth.si() > 0.0 ? s.gpu.pcie_bandwidth : BytesPerSecond(25e9);
+    const Bytes swapped{256e6};  // pages are moved together, from pinned memory
+    spec.pcie_bandwidth = swapped / cost_.kernels().price(kernels::Copy{.bytes = swapped}).time;
     const auto capacity = [](double value) { return value > 0.0 ? value : 1.0; };
     const double peak = s.gpu.peak(s.deployment.activations).value_or(s.gpu.vector_fp32_peak).si();
     for (int i = 0; i < s.replicas; ++i) {

@@ -12,8 +12,10 @@ TEST_CASE("every scenario of the library runs, within 80 columns") {
     if (entry.path().extension() != ".json") {
       continue;
     }
-    const bool kernels = entry.path().parent_path().filename() != "collective";
-    const Answer answer = gpuplan_command("run " + entry.path().string() + (kernels ? " --kernels" : ""));
+    const std::string kind = entry.path().parent_path().filename();
+    const std::string command = kind == "profile" ? "diagnose " : "run ";
+    const bool kernels = kind == "serving" || kind == "kernel";
+    const Answer answer = gpuplan_command(command + entry.path().string() + (kernels ? " --kernels" : ""));
     INFO(entry.path() << "\n" << answer.err);
     CHECK(answer.code == 0);
     const auto [columns, line] = widest_line(answer.out);

@@ -34,6 +34,7 @@ int schema_command(const std::vector<std::string>& arguments);
 int explain_command(const std::vector<std::string>& arguments);
 int validate_command(const std::vector<std::string>& arguments);
 int calibrate_command(const std::vector<std::string>& arguments);
+int diagnose_command(const std::vector<std::string>& arguments);
 int topology_command(const std::vector<std::string>& arguments);
 int completion_command(const std::vector<std::string>& arguments);
 std::vector<std::string> run_options();
@@ -42,6 +43,7 @@ std::vector<std::string> schema_options();
 std::vector<std::string> explain_options();
 std::vector<std::string> validate_options();
 std::vector<std::string> calibrate_options();
+std::vector<std::string> diagnose_options();
 std::vector<std::string> topology_options();
 std::vector<std::string> completion_options();
 

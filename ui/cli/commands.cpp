@@ -26,6 +26,8 @@ constexpr std::array kCommands = {
             catalog_command, catalog_options},
     Command{"topology", "NODE|FILE", "how GPUs reach each other, and where it is narrow", topology_command,
             topology_options},
+    Command{"diagnose", "PROFILE.json", "why a GPU is not busy, from what its counters show",
+            diagnose_command, diagnose_options},
     Command{"schema", "[serving|...]", "JSON Schema of scenario and cluster files", schema_command,
             schema_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},

@@ -5,6 +5,7 @@
 #include "hwmodels/fabric/cluster.h"
 #include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/kernel_scenario.h"
+#include "sim/scenario/profile_scenario.h"
 #include "sim/scenario/serving_scenario.h"
 #include "ui/cli/command.h"
 
@@ -38,12 +39,15 @@ int schema_command(const std::vector<std::string>& arguments) {
     if (kind == "collective") {
       return sim::collective_schema();
     }
+    if (kind == "profile") {
+      return sim::profile_schema();
+    }
     return kind == "cluster" ? std::optional(json::schema_of<fabric::ClusterSpec>()) : std::nullopt;
   };
   const std::optional<json::Value> found = kinds.size() == 1 ? schema(kinds[0]) : std::nullopt;
   if (!found) {
     throw UsageError{"schema: unknown kind '" + kinds.back() +
-                     "'; kinds: serving, kernel, collective, cluster"};
+                     "'; kinds: serving, kernel, collective, profile, cluster"};
   }
   print(json::dump(*found, 2) + "\n");
   return kDone;
