@@ -104,10 +104,11 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
 class Planner {
  public:
   Planner(const Topology& topology, std::span<const DeviceId> gpus, std::optional<std::uint64_t> ecmp_seed)
-      : topology_(&topology),
-        ecmp_seed_(ecmp_seed),
-        nodes_(by_node(topology, gpus)),
-        load_(topology.links().size(), 0.0) {
+      : topology_(&topology), ecmp_seed_(ecmp_seed), nodes_(by_node(topology, gpus)) {
+    if (nodes_.size() > 1 && ecmp_seed_) {
+      lanes_ = fabric::Lanes(topology);
+    }
+    load_.assign(lanes_.places(topology), 0.0);
     if (nodes_.size() > 1) {
       keep_working_rails(topology, nodes_);
     }
@@ -142,7 +143,7 @@ class Planner {
       if (next != i) {
         take(out.hops, between(i, ways[i].last, ways[i].out, next, ways[next], channel));
       } else if (ways[i].first != ways[i].last) {
-        take(out.hops, {ways[i].last, ways[i].first, within(ways[i].last, ways[i].first)});
+        take(out.hops, {ways[i].last, ways[i].first, within(ways[i].last, ways[i].first), 0});
       }
     }
     return out;
@@ -154,7 +155,7 @@ class Planner {
     ChannelTree out;
     for (std::size_t i = 0; i < ways.size(); ++i) {
       for (const Hop& hop : ways[i].hops) {
-        take(out.up, {hop.to, hop.from, within(hop.to, hop.from)});
+        take(out.up, {hop.to, hop.from, within(hop.to, hop.from), 0});
         take(out.down, hop);
       }
       if (parents[i] < 0) {
@@ -171,13 +172,14 @@ class Planner {
   }
 
   [[nodiscard]] const std::vector<double>& load() const { return load_; }
+  [[nodiscard]] const fabric::Lanes& lanes() const { return lanes_; }
 
   // Rate that each of `count` channels reaches when all take their links at once.
   [[nodiscard]] double rate() const {
     double least = std::numeric_limits<double>::infinity();
-    for (std::size_t link = 0; link < load_.size(); ++link) {
-      if (load_[link] > 0.0) {
-        least = std::min(least, topology_->links()[link].spec.usable().si() / load_[link]);
+    for (fabric::PlaceId place = 0; place < load_.size(); ++place) {
+      if (load_[place] > 0.0) {
+        least = std::min(least, lanes_.usable(*topology_, place).si() / load_[place]);
       }
     }
     return least;
@@ -193,7 +195,7 @@ class Planner {
 
   void take(std::vector<Hop>& hops, Hop hop) {
     for (const LinkId link : hop.route) {
-      load_[link] += 1.0;
+      load_[lanes_.place(*topology_, link, hop.flow)] += 1.0;
     }
     hops.push_back(std::move(hop));
   }
@@ -215,7 +217,7 @@ class Planner {
     const std::vector<DeviceId> order = nodes_.size() > 1 ? through(node, channel) : around(node);
     Way out{.first = order.front(), .last = order.back()};
     for (std::size_t g = 0; g + 1 < order.size(); ++g) {
-      out.hops.push_back({order[g], order[g + 1], within(order[g], order[g + 1])});
+      out.hops.push_back({order[g], order[g + 1], within(order[g], order[g + 1]), 0});
     }
     if (nodes_.size() > 1 && !node.nics.empty()) {
       out.in = required(rail(node, channel), out.first, 0);
@@ -268,7 +270,7 @@ class Planner {
     Way out{.first = device(way.first), .last = device(way.last)};
     out.hops.reserve(way.hops.size());
     for (const Hop& hop : way.hops) {
-      out.hops.push_back({device(hop.from), device(hop.to), route(hop.route)});
+      out.hops.push_back({device(hop.from), device(hop.to), route(hop.route), 0});
     }
     out.in = route(way.in);
     out.out = route(way.out);
@@ -294,27 +296,20 @@ class Planner {
   // where one of them has no NIC.
   [[nodiscard]] Hop between(std::size_t a, DeviceId from, const Route& out, std::size_t b, const Way& to,
                             int channel) const {
+    const std::uint64_t flow = choice(a, b, channel);
     if (nodes_[a].nics.empty() || nodes_[b].nics.empty()) {
-      return {from, to.first, required(from, to.first, choice(a, b, channel))};
+      return {from, to.first, required(from, to.first, flow), flow};
     }
     Route route = out;
-    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), choice(a, b, channel));
+    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), flow);
     route.insert(route.end(), cable.begin(), cable.end());
     route.insert(route.end(), to.in.begin(), to.in.end());
-    return {from, to.first, std::move(route)};
+    return {from, to.first, std::move(route), flow};
   }
   // Which of the equal ways from node a to node b a channel takes.
   [[nodiscard]] std::uint64_t choice(std::size_t a, std::size_t b, int channel) const {
-    if (!ecmp_seed_) {
-      return static_cast<std::uint64_t>(channel);
-    }
-    std::uint64_t hash = *ecmp_seed_;
-    for (const std::uint64_t part :
-         {std::uint64_t{a}, std::uint64_t{b}, static_cast<std::uint64_t>(channel)}) {
-      hash = (hash ^ (part + 0x9e3779b97f4a7c15ULL)) * 0xff51afd7ed558ccdULL;
-      hash ^= hash >> 32U;
-    }
-    return hash;
+    return ecmp_seed_ ? fabric::ecmp_hash(*ecmp_seed_, {a, b, static_cast<std::uint64_t>(channel)})
+                      : static_cast<std::uint64_t>(channel);
   }
   [[nodiscard]] static DeviceId rail(const NodeGpus& node, int channel) {
     return node.nics[static_cast<std::size_t>(channel) % node.nics.size()];
@@ -457,7 +452,8 @@ class Planner {
   const Topology* topology_;
   std::optional<std::uint64_t> ecmp_seed_;
   std::vector<NodeGpus> nodes_;
-  std::vector<double> load_;          // by link: hops of all channels over it
+  fabric::Lanes lanes_;
+  std::vector<double> load_;          // by place of `lanes_`, first the links: hops of all channels over it
   std::vector<std::uint32_t> local_;  // by device: its place in its node
 };
 
@@ -500,6 +496,7 @@ RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, co
       },
       [&] { plan.channels.pop_back(); }));
   plan.hops_by_link = planner.load();
+  plan.lanes = planner.lanes();
   return plan;
 }
 
@@ -519,6 +516,7 @@ TreePlan plan_trees(const Topology& topology, std::span<const DeviceId> gpus, co
       },
       [&] { plan.trees.resize(plan.trees.size() - 2); }));
   plan.hops_by_link = planner.load();
+  plan.lanes = planner.lanes();
   return plan;
 }
 

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "hwmodels/fabric/lanes.h"
 #include "hwmodels/fabric/topology.h"
 
 namespace gpuplan::collectives {
@@ -20,6 +21,7 @@ namespace gpuplan::collectives {
 struct Hop {
   fabric::DeviceId from = 0, to = 0;  // GPUs
   fabric::Route route;
+  std::uint64_t flow = 0;  // its hash under ECMP, which picks a cable of each bundle
 };
 
 struct ChannelRing {
@@ -29,7 +31,8 @@ struct ChannelRing {
 struct RingPlan {
   std::vector<ChannelRing> channels;
   BytesPerSecond bandwidth;  // that a GPU sends in all channels together, each channel at the same rate
-  std::vector<double> hops_by_link;  // how many of all channels' hops take each link
+  std::vector<double> hops_by_link;  // how many of all channels' hops take each place of `lanes`
+  fabric::Lanes lanes;               // cables of their own under ECMP, else links
 };
 
 // A tree over the GPUs of one channel that carries half of its data: up to the root and down again.
@@ -42,13 +45,14 @@ struct TreePlan {
   std::vector<ChannelTree> trees;  // two a channel
   BytesPerSecond bandwidth;        // that the roots receive in all trees together, each at the same rate
   std::vector<double> hops_by_link;
+  fabric::Lanes lanes;
 };
 
 struct ChannelOptions {
   // 0: one for each NIC of a node, and in a single node as many as raise the bandwidth.
   int channels = 0;
-  // Ways between switches picked by a hash of the flow, as Ethernet does (ECMP), so that flows may meet on
-  // one while others idle. Without: spread by channel, as a plan would.
+  // Ways between switches, and cables of bundles, picked by a hash of the flow, as Ethernet does (ECMP), so
+  // that flows may meet on one while others idle. Without: spread by channel, as a plan would.
   std::optional<std::uint64_t> ecmp_seed = {};
 };
 

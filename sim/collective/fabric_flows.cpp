@@ -17,11 +17,6 @@ using collectives::Hop;
 
 constexpr ResourceId kDown = std::numeric_limits<ResourceId>::max();
 
-std::string between(const fabric::Topology& topology, fabric::LinkId link) {
-  const fabric::Link& l = topology.links()[link];
-  return name_of(topology.device(l.from)) + " -> " + name_of(topology.device(l.to));
-}
-
 // Adds a demand to the rank that sends it.
 void append(std::vector<Demand>& to, const std::vector<Demand>& more) {
   to.insert(to.end(), more.begin(), more.end());
@@ -48,28 +43,28 @@ double bytes_per_hop(const CollectiveOperation& operation, int ranks) {
   return bytes;
 }
 
-FabricFlows::FabricFlows(Engine& engine, const fabric::Topology& topology)
-    : topology_(&topology), resources_(topology.links().size(), kDown) {
-  for (fabric::LinkId link = 0; link < resources_.size(); ++link) {
-    const double usable = topology.links()[link].spec.usable().si();
+FabricFlows::FabricFlows(Engine& engine, const fabric::Topology& topology, fabric::Lanes lanes)
+    : topology_(&topology), lanes_(std::move(lanes)), resources_(lanes_.places(topology), kDown) {
+  for (fabric::PlaceId place = 0; place < resources_.size(); ++place) {
+    const double usable = lanes_.usable(topology, place).si();
     if (usable > 0.0) {
-      resources_[link] = engine.add_resource(between(topology, link), usable);
+      resources_[place] = engine.add_resource(lanes_.name(topology, place), usable);
     }
   }
 }
 
-ResourceId FabricFlows::resource(fabric::LinkId link) const {
-  if (resources_.at(link) == kDown) {
-    throw InputError({"link", between(*topology_, link) + " is down", "a link with bandwidth", ""});
+ResourceId FabricFlows::resource(fabric::PlaceId place) const {
+  if (resources_.at(place) == kDown) {
+    throw InputError({"link", lanes_.name(*topology_, place) + " is down", "a link with bandwidth", ""});
   }
-  return resources_[link];
+  return resources_[place];
 }
 
-std::vector<Demand> FabricFlows::demands(const fabric::Route& route, double bytes) const {
+std::vector<Demand> FabricFlows::demands(const fabric::Route& route, double bytes, std::uint64_t flow) const {
   std::vector<Demand> out;
   out.reserve(route.size());
   for (const fabric::LinkId link : route) {
-    out.push_back({resource(link), bytes});
+    out.push_back({resource(lanes_.place(*topology_, link, flow)), bytes});
   }
   return out;
 }
@@ -82,7 +77,7 @@ CollectiveWork FabricFlows::work(const collectives::RingPlan& plan,
     const double bytes = bytes_per_hop(operation, ranks) / static_cast<double>(plan.channels.size());
     out.ranks.resize(std::max(out.ranks.size(), ring.hops.size()));
     for (std::size_t i = 0; i < ring.hops.size(); ++i) {
-      append(out.ranks[i], demands(ring.hops[i].route, bytes));
+      append(out.ranks[i], demands(ring.hops[i].route, bytes, ring.hops[i].flow));
     }
   }
   return out;
@@ -99,10 +94,10 @@ CollectiveWork FabricFlows::work(const collectives::TreePlan& plan,
     out.ranks.resize(std::max(out.ranks.size(), tree.up.size()));
     for (std::size_t i = 0; i < tree.up.size(); ++i) {
       if (up) {
-        append(out.ranks[i], demands(tree.up[i].route, bytes));
+        append(out.ranks[i], demands(tree.up[i].route, bytes, tree.up[i].flow));
       }
       if (down) {
-        append(out.ranks[i], demands(tree.down[i].route, bytes));
+        append(out.ranks[i], demands(tree.down[i].route, bytes, tree.down[i].flow));
       }
     }
   }
@@ -116,7 +111,8 @@ CollectiveWork FabricFlows::all_to_all(std::span<const fabric::DeviceId> gpus, B
   for (std::size_t i = 0; i < gpus.size(); ++i) {
     for (std::size_t j = 0; j < gpus.size(); ++j) {
       if (i != j) {  // a flow a pair: parts for other ranks do not wait for it
-        out.ranks.push_back(demands(topology_->route(gpus[i], gpus[j], choice + i * gpus.size() + j), part));
+        const std::uint64_t flow = choice + i * gpus.size() + j;
+        out.ranks.push_back(demands(topology_->route(gpus[i], gpus[j], flow), part, flow));
       }
     }
   }
@@ -130,7 +126,7 @@ RingSpec FabricFlows::steps(const collectives::RingPlan& plan, const CollectiveO
     const std::size_t ranks = channel.hops.size();
     Ring ring;
     for (const Hop& hop : channel.hops) {
-      ring.edges.push_back(demands(hop.route, 1.0));
+      ring.edges.push_back(demands(hop.route, 1.0, hop.flow));
     }
     ring.chunks.assign(ranks, operation.bytes.si() / static_cast<double>(ranks * plan.channels.size()));
     out.steps = static_cast<int>(ranks - 1) * (operation.collective == Collective::all_reduce ? 2 : 1);
@@ -139,17 +135,19 @@ RingSpec FabricFlows::steps(const collectives::RingPlan& plan, const CollectiveO
   return out;
 }
 
-std::vector<LinkClass> fold(const fabric::Topology& topology, std::span<const LinkUse> uses) {
-  const auto links = topology.links();
+std::vector<LinkClass> fold(const fabric::Topology& topology, std::span<const LinkUse> uses,
+                            const fabric::Lanes& lanes) {
   // Candidates by a hash; equal ones are compared in full.
   std::unordered_multimap<std::uint64_t, std::size_t> known;
   std::vector<LinkClass> out;
   std::vector<double> bytes(uses.size());
-  for (fabric::LinkId link = 0; link < links.size(); ++link) {
+  const std::size_t places = lanes.places(topology);
+  for (fabric::PlaceId place = 0; place < places; ++place) {
     bool used = false;
-    std::uint64_t hash = std::hash<double>{}(links[link].spec.usable().si());
+    const BytesPerSecond usable = lanes.usable(topology, place);
+    std::uint64_t hash = std::hash<double>{}(usable.si());
     for (std::size_t i = 0; i < uses.size(); ++i) {
-      bytes[i] = (*uses[i].hops_by_link)[link] * uses[i].bytes_per_hop;
+      bytes[i] = (*uses[i].hops_by_link)[place] * uses[i].bytes_per_hop;
       used = used || bytes[i] > 0.0;
       hash = hash * 0x9e3779b97f4a7c15ULL + std::hash<double>{}(bytes[i]);
     }
@@ -159,24 +157,24 @@ std::vector<LinkClass> fold(const fabric::Topology& topology, std::span<const Li
     const auto [first, last] = known.equal_range(hash);
     const auto same = std::find_if(first, last, [&](const auto& entry) {
       const LinkClass& c = out[entry.second];
-      return c.bytes == bytes && links[c.like].spec.usable() == links[link].spec.usable();
+      return c.bytes == bytes && lanes.usable(topology, c.like) == usable;
     });
     if (same != last) {
       ++out[same->second].count;
     } else {
       known.emplace(hash, out.size());
-      out.push_back({link, 1, bytes});
+      out.push_back({place, 1, bytes});
     }
   }
   return out;
 }
 
 std::vector<CollectiveWork> folded_work(Engine& engine, const fabric::Topology& topology,
-                                        std::span<const LinkClass> classes) {
+                                        std::span<const LinkClass> classes, const fabric::Lanes& lanes) {
   std::vector<CollectiveWork> works(classes.empty() ? 0 : classes.front().bytes.size(), {.ranks = {{}}});
   for (const LinkClass& c : classes) {
     const ResourceId resource =
-        engine.add_resource(between(topology, c.like), topology.links()[c.like].spec.usable().si());
+        engine.add_resource(lanes.name(topology, c.like), lanes.usable(topology, c.like).si());
     for (std::size_t i = 0; i < works.size(); ++i) {
       if (c.bytes[i] > 0.0) {
         works[i].ranks.front().push_back({resource, c.bytes[i]});

@@ -12,10 +12,6 @@ namespace {
 
 using collectives::Algorithm;
 
-std::string link_name(const fabric::Topology& topology, const fabric::Link& link) {
-  return name_of(topology.device(link.from)) + " -> " + name_of(topology.device(link.to));
-}
-
 }  // namespace
 
 void apply(const std::vector<LinkFault>& faults, fabric::Topology& topology, const std::string& path) {
@@ -75,14 +71,13 @@ const collectives::TreePlan& FabricPlay::trees() {
 
 const std::vector<double>& FabricPlay::pairs() {
   if (pairs_.empty()) {
-    pairs_.assign(topology_->links().size(), 0.0);
+    pairs_.assign(rings_.lanes.places(*topology_), 0.0);
     for (std::size_t i = 0; i < gpus_.size(); ++i) {
       for (std::size_t j = 0; j < gpus_.size(); ++j) {
         if (i != j) {
-          const std::uint64_t flow =
-              ecmp_seed_ ? *ecmp_seed_ + (i * gpus_.size() + j) * 0x9e3779b97f4a7c15ULL : i + j;
+          const std::uint64_t flow = ecmp_seed_ ? fabric::ecmp_hash(*ecmp_seed_, {i, j}) : i + j;
           for (const fabric::LinkId link : topology_->route(gpus_[i], gpus_[j], flow)) {
-            pairs_[link] += 1.0;
+            pairs_[rings_.lanes.place(*topology_, link, flow)] += 1.0;
           }
         }
       }
@@ -127,10 +122,10 @@ Played FabricPlay::played(const collectives::CollectivePrice& price, const std::
                           double bytes_per_hop) const {
   const double transfer = price.parts.transfer * 1e-6;
   const LinkUse use{&hops_by_link, bytes_per_hop};
-  const std::vector<LinkClass> classes = fold(*topology_, {&use, 1});
+  const std::vector<LinkClass> classes = fold(*topology_, {&use, 1}, rings_.lanes);
   Engine engine;
   CollectiveFlows flows(engine);
-  std::vector<CollectiveWork> works = folded_work(engine, *topology_, classes);
+  std::vector<CollectiveWork> works = folded_work(engine, *topology_, classes, rings_.lanes);
   Played out;
   if (works.empty()) {
     out.time = price.time;
@@ -144,11 +139,10 @@ Played FabricPlay::played(const collectives::CollectivePrice& price, const std::
   out.slowdown = out.time.si() / price.time.si();
   double longest = transfer * (1.0 + 1e-9);
   for (const LinkClass& c : classes) {
-    const fabric::Link& link = topology_->links()[c.like];
-    const double seconds = c.bytes.front() / link.spec.usable().si();
+    const double seconds = c.bytes.front() / rings_.lanes.usable(*topology_, c.like).si();
     if (seconds > longest) {
       longest = seconds;
-      out.narrowest = link_name(*topology_, link);
+      out.narrowest = rings_.lanes.name(*topology_, c.like);
     }
   }
   return out;

@@ -62,7 +62,7 @@ class FabricPlay {
   std::optional<std::uint64_t> ecmp_seed_;
   collectives::RingPlan rings_;
   std::optional<collectives::TreePlan> trees_;
-  std::vector<double> pairs_;  // by link: ways between pairs that take it; empty before the first use
+  std::vector<double> pairs_;  // by place: ways between pairs that take it; empty before the first use
 };
 
 }  // namespace gpuplan::sim

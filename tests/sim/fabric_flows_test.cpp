@@ -220,9 +220,9 @@ TEST_CASE("Folded, collectives end when they do with all links, beside each othe
 }
 
 TEST_CASE("Flows that a hash puts on one uplink slow the ring, a plan spreads them") {
-  // A fat tree of 8 nodes, two a leaf: 16 NICs down and 16 uplinks. Spread by channel every hop between
-  // leaves has an uplink of its own. A hash puts several of the 8 flows on one: as many times slower as most
-  // meet.
+  // A fat tree of 16 nodes, each on a leaf of its own: 8 NICs down and 8 uplinks. Spread by channel every hop
+  // between leaves has an uplink of its own. A hash puts several of the 8 flows on one cable: as many times
+  // slower as most meet.
   const fabric::Topology topology =
       cluster(R"({"node": "DGX-H100", "nodes": 16, "fabric": {"kind": "fat_tree", "ports": 16}})");
   const std::vector<fabric::DeviceId> gpus = all(topology);
@@ -231,9 +231,9 @@ TEST_CASE("Flows that a hash puts on one uplink slow the ring, a plan spreads th
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const collectives::RingPlan hashed = collectives::plan_rings(topology, gpus, {.ecmp_seed = seed});
     double most = 0.0;
-    for (fabric::LinkId link = 0; link < topology.links().size(); ++link) {
-      if (topology.links()[link].spec.kind == fabric::LinkKind::network) {
-        most = std::max(most, hashed.hops_by_link[link] / topology.links()[link].spec.width);
+    for (fabric::PlaceId place = 0; place < hashed.hops_by_link.size(); ++place) {
+      if (topology.links()[hashed.lanes.link_of(place)].spec.kind == fabric::LinkKind::network) {
+        most = std::max(most, hashed.hops_by_link[place]);
       }
     }
     const double slower = planned.bandwidth.si() / hashed.bandwidth.si();
