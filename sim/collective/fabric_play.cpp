@@ -69,6 +69,28 @@ const collectives::TreePlan& FabricPlay::trees() {
   return *trees_;
 }
 
+fabric::Route FabricPlay::way(std::size_t from, std::size_t to, std::uint64_t flow) {
+  if (doors_.empty()) {
+    for (const fabric::DeviceId gpu : gpus_) {
+      const std::vector<fabric::DeviceId> nics = topology_->nearest_nics(gpu);
+      const fabric::DeviceId nic = nics.empty() ? gpu : nics.front();
+      doors_.push_back({nic, topology_->route(gpu, nic), topology_->route(nic, gpu)});
+    }
+  }
+  const Door &leaves = doors_[from], &enters = doors_[to];
+  if (topology_->device(gpus_[from]).node != topology_->device(gpus_[to]).node && !leaves.out.empty() &&
+      !enters.in.empty()) {
+    fabric::Route route = leaves.out;
+    const fabric::Route middle = topology_->route(leaves.nic, enters.nic, flow);
+    if (!middle.empty()) {
+      route.insert(route.end(), middle.begin(), middle.end());
+      route.insert(route.end(), enters.in.begin(), enters.in.end());
+      return route;
+    }
+  }
+  return topology_->route(gpus_[from], gpus_[to], flow);
+}
+
 const std::vector<double>& FabricPlay::pairs() {
   if (pairs_.empty()) {
     pairs_.assign(rings_.lanes.places(*topology_), 0.0);
@@ -76,7 +98,7 @@ const std::vector<double>& FabricPlay::pairs() {
       for (std::size_t j = 0; j < gpus_.size(); ++j) {
         if (i != j) {
           const std::uint64_t flow = ecmp_seed_ ? fabric::ecmp_hash(*ecmp_seed_, {i, j}) : i + j;
-          for (const fabric::LinkId link : topology_->route(gpus_[i], gpus_[j], flow)) {
+          for (const fabric::LinkId link : way(i, j, flow)) {
             pairs_[rings_.lanes.place(*topology_, link, flow)] += 1.0;
           }
         }

@@ -53,15 +53,25 @@ class FabricPlay {
  private:
   // Planned when the first collective asks: pairs are as many as the square of the GPUs.
   const collectives::TreePlan& trees();
+  // From one GPU to another: over the NICs nearest to them, as topology's own route but each GPU's way to its
+  // NIC is searched for once.
+  fabric::Route way(std::size_t from, std::size_t to, std::uint64_t flow);
   const std::vector<double>& pairs();
   [[nodiscard]] Played played(const collectives::CollectivePrice& price,
                               const std::vector<double>& hops_by_link, double bytes_per_hop) const;
+
+  // The NIC nearest to a GPU, and the ways to it and back.
+  struct Door {
+    fabric::DeviceId nic = 0;
+    fabric::Route out, in;
+  };
 
   const fabric::Topology* topology_;
   std::vector<fabric::DeviceId> gpus_;
   std::optional<std::uint64_t> ecmp_seed_;
   collectives::RingPlan rings_;
   std::optional<collectives::TreePlan> trees_;
+  std::vector<Door> doors_;    // by GPU; empty before the first use
   std::vector<double> pairs_;  // by place: ways between pairs that take it; empty before the first use
 };
 

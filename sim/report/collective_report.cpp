@@ -64,6 +64,10 @@ std::vector<std::string> steps_of(const CollectiveScenario& scenario, const Coll
   return out;
 }
 
+std::vector<std::pair<std::string, Seconds>> named(const SeedSpread& seeds) {
+  return {{"best", seeds.best}, {"median", seeds.median}, {"p90", seeds.p90}, {"worst", seeds.worst}};
+}
+
 void add_metrics(Result& result, const std::string& prefix, const CollectiveRow& row) {
   const collectives::CollectivePrice& p = row.price;
   const double factor = 1.0 + p.spread80;
@@ -81,6 +85,15 @@ void add_metrics(Result& result, const std::string& prefix, const CollectiveRow&
   fixed("protocol", json::Value(json::name_of(p.choice.protocol)));
   fixed("channels", json::Value(p.choice.channels));
   fixed("steps", json::Value(p.parts.step_count));
+  if (row.seeds) {
+    const SeedSpread& seeds = *row.seeds;
+    fixed("ecmp.seeds", json::Value(seeds.seeds));
+    fixed("ecmp.even", json::Value(seeds.even.si()));
+    for (const auto& [name, time] : named(seeds)) {
+      fixed(("ecmp." + name).c_str(), json::Value(time.si()));
+      fixed(("ecmp." + name + "_slowdown").c_str(), json::Value(seeds.slowdown(time)));
+    }
+  }
 }
 
 json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& row) {
@@ -96,6 +109,16 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   if (row.played) {
     out["slowdown"] = row.played->slowdown;
     out["narrowest_link"] = row.played->narrowest;
+  }
+  if (row.seeds) {
+    json::Value& ecmp = out["ecmp"];
+    ecmp["seeds"] = row.seeds->seeds;
+    ecmp["even"] = row.seeds->even.si();
+    for (const auto& [name, one] : named(*row.seeds)) {
+      ecmp[name] = one.si();
+      ecmp[name + "_slowdown"] = row.seeds->slowdown(one);
+    }
+    ecmp["worst_seed"] = static_cast<std::int64_t>(row.seeds->worst_seed);
   }
   out["algbw"] = p.algorithm_bandwidth.si();
   out["busbw"] = p.bus_bandwidth.si();
@@ -115,6 +138,26 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   return out;
 }
 
+// The first of each node.
+std::vector<fabric::DeviceId> gpus_of(const CollectiveScenario& scenario) {
+  std::vector<fabric::DeviceId> gpus;
+  for (int node = 0; node < scenario.group.nodes; ++node) {
+    const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
+    gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
+  }
+  return gpus;
+}
+
+void add_seeds(const CollectiveScenario& scenario, const std::vector<PricedCollective>& priced,
+               std::vector<CollectiveRow>& rows) {
+  const auto first = static_cast<std::uint64_t>(*scenario.spec.ecmp_seed);
+  const auto spreads =
+      over_seeds(*scenario.topology, gpus_of(scenario), first, *scenario.spec.ecmp_seeds, priced);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].seeds = spreads[i];
+  }
+}
+
 }  // namespace
 
 std::string CollectiveRow::name() const {
@@ -128,21 +171,19 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
                                                .protocol = scenario.spec.protocol};
   std::optional<FabricPlay> fabric;
   if (scenario.topology) {
-    std::vector<fabric::DeviceId> gpus;  // the first of each node
-    for (int node = 0; node < scenario.group.nodes; ++node) {
-      const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
-      gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
-    }
+    std::vector<fabric::DeviceId> gpus = gpus_of(scenario);
     const auto& seed = scenario.spec.ecmp_seed;
     fabric.emplace(*scenario.topology, std::move(gpus),
                    seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
   }
   std::vector<CollectiveRow> rows;
+  std::vector<PricedCollective> priced;
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
       CollectiveRow row;
       row.operation = {collective, Bytes(static_cast<double>(bytes))};
       row.price = model.price(scenario.group, row.operation, options, &row.why);
+      priced.push_back({row.operation, row.price});
       if (fabric) {
         row.played = fabric->play(row.price, row.operation);
         if (row.played) {
@@ -158,6 +199,9 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
       }
       rows.push_back(std::move(row));
     }
+  }
+  if (scenario.topology && scenario.spec.ecmp_seeds) {
+    add_seeds(scenario, priced, rows);
   }
   return rows;
 }

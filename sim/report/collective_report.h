@@ -1,6 +1,7 @@
 // Prices of a collective scenario: metrics of the contract, a table, and the arithmetic behind each row.
 #pragma once
 
+#include "sim/collective/ecmp_seeds.h"
 #include "sim/report/result.h"
 #include "sim/scenario/collective_scenario.h"
 
@@ -10,7 +11,8 @@ struct CollectiveRow {
   collectives::CollectiveOperation operation;
   collectives::CollectivePrice price;
   kernels::Explanation why;
-  std::optional<Played> played;  // on the links of the scenario's fabric
+  std::optional<Played> played;     // on the links of the scenario's fabric
+  std::optional<SeedSpread> seeds;  // over ecmp_seeds
   [[nodiscard]] Seconds time() const { return played ? played->time : price.time; }
   [[nodiscard]] std::string name() const;  // "all_reduce[bytes=1024]"
 };

@@ -25,6 +25,10 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   if (spec.collectives.empty()) {
     problems.push_back({at + ".collectives", "[]", "at least one collective", ""});
   }
+  if (spec.ecmp_seeds && !spec.ecmp_seed) {
+    problems.push_back({at + ".ecmp_seeds", std::to_string(*spec.ecmp_seeds) + " without ecmp_seed",
+                        "ecmp_seed, the first of the seeds", ""});
+  }
   out.gpu = resolve_gpu(machine.gpu, at + ".machine.gpu", library, problems);
   out.node = resolve_node(machine.node, out.gpu, at + ".machine.node", library, problems, out.notes);
   if (problems.empty()) {

@@ -60,6 +60,7 @@ struct CollectiveScenarioSpec {
   std::optional<collectives::Protocol> protocol;
   std::vector<LinkFault> faults;
   std::optional<std::int64_t> ecmp_seed;
+  std::optional<int> ecmp_seeds;
   bool steps = false;
   std::int64_t seed = 1;
 };
@@ -83,6 +84,9 @@ void describe(V& v, CollectiveScenarioSpec& s) {
       "equal ways through the network are picked by a hash with this seed, as Ethernet does; default: spread "
       "evenly",
       json::not_negative());
+  v.field("ecmp_seeds", s.ecmp_seeds,
+          "also show the times over this many seeds, from ecmp_seed on: best, median, 90th percentile, worst",
+          json::Range{.min = 1, .max = 1e5});
   v.field("steps", s.steps, "show who sends which chunk to whom, up to 16 ranks");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
 }

@@ -145,3 +145,51 @@ TEST_CASE("A NIC that is down costs a ring its rail, and faults must name what i
   REQUIRE(apart.size() == 1);
   CHECK(apart[0].path == "test: $.faults[0].to");
 }
+
+TEST_CASE("A distribution over seeds of the hash: what each seed gives, sorted") {
+  const CollectiveScenario scenario = resolve_collectives(
+      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/collective/ecmp-distribution.json"),
+      "test", library());
+  const std::vector<CollectiveRow> rows = price_collectives(scenario, library());
+  const std::vector<fabric::DeviceId> gpus(scenario.topology->gpus().begin(),
+                                           scenario.topology->gpus().end());
+  for (const CollectiveRow& row : rows) {
+    CAPTURE(row.name());
+    REQUIRE(row.seeds);
+    CHECK(row.seeds->seeds == 100);
+    CHECK(row.seeds->even <= row.seeds->best);
+    CHECK(row.seeds->best <= row.seeds->median);
+    CHECK(row.seeds->median <= row.seeds->p90);
+    CHECK(row.seeds->p90 <= row.seeds->worst);
+    CHECK(row.played->time >= row.seeds->best);
+    CHECK(row.played->time <= row.seeds->worst);
+  }
+  // An all-gather in rings: latency, and 63/64 of the bytes at the rate that the rings of the seed keep.
+  const CollectiveRow& gather = rows[3];
+  REQUIRE(gather.name() == "all_gather[bytes=1073741824]");
+  const auto time = [&](std::optional<std::uint64_t> seed) {
+    const double rate = collectives::plan_rings(*scenario.topology, gpus, {.ecmp_seed = seed}).bandwidth.si();
+    const double least = 1e-6 * gather.price.parts.transfer;
+    return gather.price.time.si() - least + std::max(least, 63.0 / 64.0 * 1073741824.0 / rate);
+  };
+  std::vector<double> times;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    times.push_back(time(seed));
+  }
+  CHECK(time(gather.seeds->worst_seed) == Approx(gather.seeds->worst.si()).epsilon(1e-9));
+  std::sort(times.begin(), times.end());
+  CHECK(gather.seeds->even.si() == Approx(time(std::nullopt)).epsilon(1e-9));
+  CHECK(gather.seeds->best.si() == Approx(times[0]).epsilon(1e-9));
+  CHECK(gather.seeds->median.si() == Approx(times[49]).epsilon(1e-9));  // 50 of 100 are no slower
+  CHECK(gather.seeds->p90.si() == Approx(times[89]).epsilon(1e-9));
+  CHECK(gather.seeds->worst.si() == Approx(times[99]).epsilon(1e-9));
+  const CollectiveReport report = report_collectives(scenario, rows);
+  const std::string name = "collective." + gather.name() + ".ecmp.";
+  CHECK(report.result.number(name + "p90") == gather.seeds->p90.si());
+  CHECK(report.result.number(name + "worst_slowdown") ==
+        Approx(gather.seeds->worst.si() / gather.seeds->even.si()));
+  // Seeds without the first of them.
+  const auto problems = problems_of(R"(, "ecmp_seeds": 10)");
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].path == "test: $.ecmp_seeds");
+}

@@ -30,6 +30,32 @@ std::string machine_text(const sim::CollectiveScenario& scenario) {
   return text;
 }
 
+std::string us_text(Seconds time) {
+  const double us = time.si() * 1e6;
+  return us < 1e4 ? fmt::format("{:.1f}", us) : fmt::format("{:.0f}", us);
+}
+
+// Times over seeds of the hash, and over that of even spreading; nothing where none were asked for.
+std::string seeds_text(const sim::CollectiveScenario& scenario, collectives::Collective collective,
+                       const std::vector<sim::CollectiveRow>& rows) {
+  Table table({"B", "even us", "best", "median", "90 %", "worst us"});
+  bool any = false;
+  for (const sim::CollectiveRow& row : rows) {
+    if (row.operation.collective != collective || !row.seeds) {
+      continue;
+    }
+    any = true;
+    const auto cell = [&](Seconds time) {
+      return fmt::format("{} {:.2f}x", us_text(time), row.seeds->slowdown(time));
+    };
+    table.row({fmt::format("{:.0f}", row.operation.bytes.si()), us_text(row.seeds->even),
+               cell(row.seeds->best), cell(row.seeds->median), cell(row.seeds->p90), cell(row.seeds->worst)});
+  }
+  return any ? fmt::format("over {} seeds of the hash, against even spreading\n", *scenario.spec.ecmp_seeds) +
+                   table.text()
+             : "";
+}
+
 }  // namespace
 
 std::string collective_text(const sim::CollectiveScenario& scenario,
@@ -51,18 +77,17 @@ std::string collective_text(const sim::CollectiveScenario& scenario,
         continue;
       }
       const collectives::CollectivePrice& p = row.price;
-      const double bytes = row.operation.bytes.si(), us = row.time().si() * 1e6;
+      const double bytes = row.operation.bytes.si();
       const std::string second = !links       ? fmt::format("{:.0f}", bytes / kElement)
                                  : row.played ? fmt::format("{:.2f}x", row.played->slowdown)
                                               : "-";
-      table.row({fmt::format("{:.0f}", bytes), second, "bf16",
-                 us < 1e4 ? fmt::format("{:.1f}", us) : fmt::format("{:.0f}", us),
+      table.row({fmt::format("{:.0f}", bytes), second, "bf16", us_text(row.time()),
                  fmt::format("{:.1f}", p.algorithm_bandwidth.si() * 1e-9),
                  fmt::format("{:.1f}", p.bus_bandwidth.si() * 1e-9), algorithm_text(p.choice.algorithm),
                  std::string(json::name_of(p.choice.protocol)), std::to_string(p.choice.channels),
                  percent(p.relative_error)});
     }
-    text += table.text();
+    text += table.text() + seeds_text(scenario, collective, rows);
   }
   text +=
       wrap("bandwidths in GB/s as nccl-tests counts them; error: expected, absolute" +
