@@ -6,6 +6,7 @@
 
 #include "hwmodels/collectives/chunking.h"
 #include "hwmodels/collectives/schedule.h"
+#include "sim/report/together_report.h"
 
 namespace gpuplan::sim {
 
@@ -115,6 +116,38 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   return out;
 }
 
+void add_loss(CollectiveReport& report, const std::string& prefix, const CollectiveRow& row,
+              const JobLoss& loss) {
+  const auto add = [&](const char* name, double value) {
+    report.result.metrics.push_back({prefix + "job." + name, json::Value(value), std::nullopt});
+  };
+  add("step_time", loss.now.si());
+  add("healthy_step_time", loss.healthy.si());
+  add("lost_share", loss.share());
+  add("lost_gpu_hours_per_day", loss.gpu_hours_per_day);
+  if (loss.usd_per_day) {
+    add("lost_usd_per_day", *loss.usd_per_day);
+  }
+  report.losses.push_back(fmt::format(
+      "{}: step {:.4g} ms instead of {:.4g}, {:.1f} % of the throughput, {:.0f} GPU-hours a day{}",
+      row.name(), loss.now.si() * 1e3, loss.healthy.si() * 1e3, loss.share() * 100.0, loss.gpu_hours_per_day,
+      loss.usd_per_day ? fmt::format(", {:.0f} USD a day", *loss.usd_per_day) : ""));
+}
+
+void add_straggling(const CollectiveScenario& scenario, CollectiveRow& row) {
+  const Seconds more = straggling(scenario, row.price);
+  if (more.si() <= 0.0) {
+    return;
+  }
+  if (!row.played) {
+    row.played = Played{.time = row.price.time, .narrowest = {}};
+  }
+  row.played->time += more;
+  row.played->slowdown = row.played->time / row.price.time;
+  row.why.add(fmt::format("stragglers: {:.2f} us more, for the last to come and steps through the slowest",
+                          more.si() * 1e6));
+}
+
 }  // namespace
 
 std::string CollectiveRow::name() const {
@@ -145,6 +178,7 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
       row.price = model.price(scenario.group, row.operation, options, &row.why);
       if (fabric) {
         row.played = fabric->play(row.price, row.operation);
+        add_straggling(scenario, row);
         if (row.played) {
           const double slower = row.played->slowdown;
           row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
@@ -163,7 +197,7 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
 }
 
 CollectiveReport report_collectives(const CollectiveScenario& scenario,
-                                    const std::vector<CollectiveRow>& rows) {
+                                    const std::vector<CollectiveRow>& rows, const Library& library) {
   CollectiveReport report;
   Result& result = report.result;
   result.scenario = resolved_json(scenario);
@@ -173,6 +207,9 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
   for (const CollectiveRow& row : rows) {
     add_metrics(result, rows.size() == 1 ? "collective." : "collective." + row.name() + ".", row);
     report.table.push_back(row_json(scenario, row));
+    if (const std::optional<JobLoss> loss = job_loss(scenario, row, library)) {
+      add_loss(report, rows.size() == 1 ? "collective." : "collective." + row.name() + ".", row, *loss);
+    }
     outside += row.price.outside_measured_range ? 1 : 0;
     latency += row.price.limiter == kernels::Limiter::latency ? 1 : 0;
     const Collective collective = row.operation.collective;
@@ -183,7 +220,7 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
       report.steps.insert(report.steps.end(), steps.begin(), steps.end());
     }
   }
-  const auto count = static_cast<double>(rows.size());
+  const auto count = static_cast<double>(std::max<std::size_t>(1, rows.size()));
   const double by_latency = static_cast<double>(latency) / count;
   result.bottlenecks.push_back({"latency", by_latency, "share of the sizes that latency limits"});
   result.bottlenecks.push_back({"link_bandwidth", 1.0 - by_latency, "share of the sizes that links limit"});
@@ -197,8 +234,9 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
     return (a.played ? a.played->slowdown : 0.0) < (b.played ? b.played->slowdown : 0.0);
   });
   if (slowest != rows.end() && slowest->played && slowest->played->slowdown > 1.005) {
-    result.warnings.push_back(fmt::format("links hold {} up to {:.2f} times as long: {}", slowest->name(),
-                                          slowest->played->slowdown, slowest->played->narrowest));
+    result.warnings.push_back(fmt::format(
+        "links hold {} up to {:.2f} times as long: {}", slowest->name(), slowest->played->slowdown,
+        slowest->played->narrowest.empty() ? "stragglers, not links" : slowest->played->narrowest));
   }
   const auto unplayed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.played; });
   if (scenario.topology && unplayed > 0) {

@@ -47,7 +47,7 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  if (spec.bytes.empty()) {
+  if (spec.bytes.empty() && spec.together.empty()) {
     for (std::int64_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
       spec.bytes.push_back(bytes);
     }
@@ -60,7 +60,8 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   out.group.net_latency = machine.net_latency;
   out.group.network_reduces = machine.network_reduces;
   out.group.version = spec.nccl_version;
-  if (machine.fabric || !spec.faults.empty() || spec.ecmp_seed) {
+  if (machine.fabric || !spec.faults.empty() || spec.ecmp_seed || !spec.together.empty() ||
+      !spec.stragglers.empty()) {
     const fabric::ClusterSpec cluster{.node = out.node.name,
                                       .gpu = out.gpu.name,
                                       .nodes = machine.nodes,
@@ -70,6 +71,11 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
     fabric::Topology topology =
         build_cluster(fabric::resolve_cluster(cluster, library.hardware, where), library.hardware, where);
     apply(spec.faults, topology, at + ".faults");
+    out.together = resolve_activities(spec.together, topology, machine.gpus_per_node, at + ".together", library, problems);
+    out.stragglers = resolve_stragglers(spec.stragglers, topology, at + ".stragglers", problems);
+    if (!problems.empty()) {
+      throw InputError(std::move(problems));
+    }
     out.topology = std::make_shared<const fabric::Topology>(std::move(topology));
   }
   return out;

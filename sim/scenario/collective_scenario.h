@@ -12,6 +12,7 @@
 #include "hwmodels/collectives/collective_model.h"
 #include "hwmodels/fabric/cluster.h"
 #include "sim/collective/fabric_play.h"
+#include "sim/scenario/activity_spec.h"
 #include "sim/scenario/resolve_parts.h"
 
 namespace gpuplan::sim {
@@ -62,6 +63,9 @@ struct CollectiveScenarioSpec {
   std::optional<std::int64_t> ecmp_seed;
   bool steps = false;
   std::int64_t seed = 1;
+  std::vector<ActivitySpec> together;
+  std::vector<StragglerSpec> stragglers;
+  std::optional<JobSpec> job;
 };
 template <class V>
 void describe(V& v, CollectiveScenarioSpec& s) {
@@ -85,6 +89,10 @@ void describe(V& v, CollectiveScenarioSpec& s) {
       json::not_negative());
   v.field("steps", s.steps, "show who sends which chunk to whom, up to 16 ranks");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
+  v.field("together", s.together,
+          "collectives, kernels and copies at the same time; then only `bytes` that are named are priced");
+  v.field("stragglers", s.stragglers, "GPUs that are slower or later than the others");
+  v.field("job", s.job, "what a training step loses by faults and stragglers");
 }
 
 struct CollectiveScenario {
@@ -93,6 +101,8 @@ struct CollectiveScenario {
   Node node;
   collectives::Communicator group;
   std::shared_ptr<const fabric::Topology> topology;  // null: no links are played
+  std::vector<Activity> together;
+  std::vector<Straggler> stragglers;  // by device; empty without topology
   std::vector<std::string> notes;
 };
 

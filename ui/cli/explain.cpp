@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "sim/report/collective_report.h"
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/together_report.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/command.h"
 #include "ui/cli/scenario_options.h"
@@ -168,11 +168,22 @@ int explain_collectives(const sim::ScenarioFile& file, const std::vector<std::st
                        row.why.lines});
     }
   }
+  if (const std::optional<sim::TogetherResult> together = sim::play_together(scenario, library)) {
+    for (const sim::ActivityResult& a : together->activities) {
+      names.push_back(a.name);
+      if (words.empty() || std::find(words.begin(), words.end(), a.name) != words.end()) {
+        parts.push_back({a.name, json::Value(a.time().si()),
+                         fmt::format("{} = {:.2f} us together with the others", a.name, a.time().si() * 1e6),
+                         sim::why_of(a)});
+      }
+    }
+  }
   if (parts.empty()) {
     throw InputError(Problem{"collective", "\"" + words.front().substr(0, 60) + "\"",
                              "a row of this scenario", did_you_mean(words.front(), names)});
   }
-  print_parts(parts, "collective", sim::report_collectives(scenario, rows).result.provenance, as_json);
+  print_parts(parts, "collective", sim::report_collectives(scenario, rows, library).result.provenance,
+              as_json);
   return kDone;
 }
 

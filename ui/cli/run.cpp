@@ -9,6 +9,7 @@
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_kernels.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/collective_text.h"
@@ -174,21 +175,32 @@ int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options)
 }
 
 int run_collectives(const sim::ScenarioFile& file, const po::variables_map& options) {
-  for (const char* name : {"trace", "kernels"}) {
-    if (options.count(name) > 0) {
-      throw UsageError{fmt::format("--{}: a collective scenario has none", name)};
-    }
+  if (options.count("kernels") > 0) {
+    throw UsageError{"--kernels: a collective scenario has none"};
   }
   const sim::Library library = sim::Library::load(data_root());
   const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
+  if (options.count("trace") > 0 && scenario.together.empty()) {
+    throw UsageError{"--trace: a collective scenario has a timeline with \"together\" only"};
+  }
   const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
-  const sim::CollectiveReport report = sim::report_collectives(scenario, rows);
+  sim::CollectiveReport report = sim::report_collectives(scenario, rows, library);
+  const std::optional<sim::TogetherResult> together = sim::play_together(scenario, library);
+  if (together) {
+    sim::report_together(report, *together);
+  }
+  if (options.count("trace") > 0) {
+    write_file(options["trace"].as<std::string>(), json::dump(sim::together_trace(*together)) + "\n");
+  }
   if (options.count("json") > 0) {
     json::Value out = report.result.to_json();
     out["table"] = report.table;
+    if (together) {
+      out["together"] = sim::together_json(*together);
+    }
     print(json::dump(out, 2) + "\n");
   } else {
-    print(collective_text(scenario, rows, report));
+    print(collective_text(scenario, rows, report, together));
   }
   return kDone;
 }
