@@ -105,6 +105,8 @@ class Planner {
       case Algorithm::pat:
       case Algorithm::one_shot:
       case Algorithm::two_shot:
+      case Algorithm::hierarchical:
+      case Algorithm::torus:
         return links.work(collectives::plan_rings(machine_.topology, a.gpus, options), *a.collective);
     }
     return {};

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "hwmodels/collectives/chunking.h"
+#include "hwmodels/collectives/composed.h"
 #include "hwmodels/collectives/schedule.h"
+#include "hwmodels/collectives/uneven.h"
 #include "sim/report/together_report.h"
 
 namespace gpuplan::sim {
@@ -65,6 +67,8 @@ std::vector<std::string> steps_of(const CollectiveScenario& scenario, const Coll
   return out;
 }
 
+}  // namespace
+
 void add_metrics(Result& result, const std::string& prefix, const CollectiveRow& row) {
   const collectives::CollectivePrice& p = row.price;
   const double factor = 1.0 + p.spread80;
@@ -116,6 +120,8 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   return out;
 }
 
+namespace {
+
 void add_loss(CollectiveReport& report, const std::string& prefix, const CollectiveRow& row,
               const JobLoss& loss) {
   const auto add = [&](const char* name, double value) {
@@ -148,49 +154,93 @@ void add_straggling(const CollectiveScenario& scenario, CollectiveRow& row) {
                           more.si() * 1e6));
 }
 
+double imbalance_of(const CollectiveScenario& scenario, const collectives::CollectiveOperation& operation) {
+  return operation.collective == Collective::all_to_all ? scenario.imbalance : 1.0;
+}
+
+// What is priced: the operation itself, or the even all-to-all that takes as long as its uneven one. How NCCL
+// cuts it stands behind the arithmetic.
+collectives::CollectivePrice price_row(const collectives::CollectiveModel& model,
+                                       const CollectiveScenario& scenario,
+                                       const collectives::CollectiveOptions& options, CollectiveRow& row) {
+  const double share = imbalance_of(scenario, row.operation);
+  if (share > 1.0) {
+    row.why.add(fmt::format("the largest part is {:.3f} means: as long as an even all-to-all of {:.4g} B",
+                            share, row.operation.bytes.si() * share));
+  }
+  collectives::CollectivePrice price =
+      model.price(scenario.group, collectives::even_as_busiest(row.operation, share), options, &row.why);
+  price.algorithm_bandwidth = price.algorithm_bandwidth / share;
+  price.bus_bandwidth = price.bus_bandwidth / share;
+  if (!collectives::is_composed(price.choice.algorithm)) {
+    const collectives::Chunking cut = collectives::chunking_of(scenario.group, row.operation, price.choice);
+    row.why.add(fmt::format(
+        "cut: {} channels of {} B, {} loops of chunks of {} B ({} slices; last {} B), {} B of padding",
+        cut.channels, cut.channel_bytes, cut.loops, cut.chunk_bytes, cut.slices, cut.last_chunk_bytes,
+        cut.padding_bytes));
+  }
+  return price;
+}
+
+
 }  // namespace
 
 std::string CollectiveRow::name() const {
   return fmt::format("{}[bytes={:.0f}]", json::name_of(operation.collective), operation.bytes.si());
 }
 
+std::optional<FabricPlay> play_of(const CollectiveScenario& scenario) {
+  if (!scenario.topology) {
+    return std::nullopt;
+  }
+  std::vector<fabric::DeviceId> gpus;  // the first of each node
+  for (int node = 0; node < scenario.group.nodes; ++node) {
+    const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
+    gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
+  }
+  const auto& seed = scenario.spec.ecmp_seed;
+  return FabricPlay(*scenario.topology, std::move(gpus),
+                    seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
+}
+
+CollectiveRow price_operation(const collectives::CollectiveModel& model, const CollectiveScenario& scenario,
+                              const collectives::CollectiveOptions& options,
+                              const collectives::CollectiveOperation& operation, FabricPlay* fabric) {
+  CollectiveRow row;
+  row.operation = operation;
+  row.price = price_row(model, scenario, options, row);
+  if (fabric != nullptr) {
+    row.played = fabric->play(row.price,
+                              collectives::even_as_busiest(row.operation, imbalance_of(scenario, operation)));
+    add_straggling(scenario, row);
+    if (row.played) {
+      const double slower = row.played->slowdown;
+      row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
+      row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
+      row.why.add(fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
+                              row.played->channels, row.played->time.si() * 1e6, slower,
+                              row.played->narrowest.empty() ? std::string(", no link is full")
+                                                            : ", held by " + row.played->narrowest));
+    }
+  }
+  return row;
+}
+
+collectives::CollectiveOptions options_of(const CollectiveScenario& scenario) {
+  return {.custom_kernel = scenario.spec.custom_kernel,
+          .algorithm = scenario.spec.algorithm,
+          .protocol = scenario.spec.protocol};
+}
+
 std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario, const Library& library) {
   const auto model = collectives::CollectiveModel::load(library.data_dir);
-  const collectives::CollectiveOptions options{.custom_kernel = scenario.spec.custom_kernel,
-                                               .algorithm = scenario.spec.algorithm,
-                                               .protocol = scenario.spec.protocol};
-  std::optional<FabricPlay> fabric;
-  if (scenario.topology) {
-    std::vector<fabric::DeviceId> gpus;  // the first of each node
-    for (int node = 0; node < scenario.group.nodes; ++node) {
-      const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
-      gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
-    }
-    const auto& seed = scenario.spec.ecmp_seed;
-    fabric.emplace(*scenario.topology, std::move(gpus),
-                   seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
-  }
+  std::optional<FabricPlay> fabric = play_of(scenario);
   std::vector<CollectiveRow> rows;
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
-      CollectiveRow row;
-      row.operation = {collective, Bytes(static_cast<double>(bytes))};
-      row.price = model.price(scenario.group, row.operation, options, &row.why);
-      if (fabric) {
-        row.played = fabric->play(row.price, row.operation);
-        add_straggling(scenario, row);
-        if (row.played) {
-          const double slower = row.played->slowdown;
-          row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
-          row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
-          row.why.add(
-              fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
-                          row.played->channels, row.played->time.si() * 1e6, slower,
-                          row.played->narrowest.empty() ? std::string(", no link is full")
-                                                        : ", held by " + row.played->narrowest));
-        }
-      }
-      rows.push_back(std::move(row));
+      rows.push_back(price_operation(model, scenario, options_of(scenario),
+                                     {collective, Bytes(static_cast<double>(bytes))},
+                                     fabric ? &*fabric : nullptr));
     }
   }
   return rows;

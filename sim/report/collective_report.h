@@ -15,6 +15,14 @@ struct CollectiveRow {
   [[nodiscard]] std::string name() const;  // "all_reduce[bytes=1024]"
 };
 
+// One operation on the machine of the scenario, played on `fabric` where there is one.
+CollectiveRow price_operation(const collectives::CollectiveModel& model, const CollectiveScenario& scenario,
+                              const collectives::CollectiveOptions& options,
+                              const collectives::CollectiveOperation& operation, FabricPlay* fabric);
+collectives::CollectiveOptions options_of(const CollectiveScenario& scenario);
+// The links that the scenario's collectives run on; nothing where it names no fabric, fault or hash.
+std::optional<FabricPlay> play_of(const CollectiveScenario& scenario);
+
 std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario, const Library& library);
 
 // Metrics of a single row: collective.time and the rest of the contract; of several:
@@ -25,6 +33,11 @@ struct CollectiveReport {
   std::vector<std::string> steps;   // who sends which chunk to whom, where asked for
   std::vector<std::string> losses;  // of a job, where the scenario has one: a line a row
 };
+// collective.time and the rest of the contract, each after `prefix`.
+void add_metrics(Result& result, const std::string& prefix, const CollectiveRow& row);
+// A row of `table`.
+json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& row);
+
 CollectiveReport report_collectives(const CollectiveScenario& scenario,
                                     const std::vector<CollectiveRow>& rows, const Library& library);
 

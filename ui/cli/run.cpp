@@ -12,6 +12,7 @@
 #include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/serving/simulation.h"
+#include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/collective_text.h"
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
@@ -180,6 +181,22 @@ int run_collectives(const sim::ScenarioFile& file, const po::variables_map& opti
   }
   const sim::Library library = sim::Library::load(data_root());
   const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
+  if (sim::compares(scenario)) {
+    const sim::CollectiveComparison comparison = sim::compare_collectives(scenario, library);
+    if (options.count("json") > 0) {
+      json::Value out = comparison.result.to_json();
+      out["table"] = comparison.table;
+      json::Array findings;
+      for (const std::string& finding : sim::findings_of(comparison)) {
+        findings.emplace_back(finding);
+      }
+      out["findings"] = json::Value(std::move(findings));
+      print(json::dump(out, 2) + "\n");
+    } else {
+      print(collective_comparison_text(scenario, comparison));
+    }
+    return kDone;
+  }
   if (options.count("trace") > 0 && scenario.together.empty()) {
     throw UsageError{"--trace: a collective scenario has a timeline with \"together\" only"};
   }

@@ -8,6 +8,7 @@
 #include "calibrate/validate/own_rows.h"
 #include "calibrate/validate/pairs.h"
 #include "calibrate/validate/serving_rows.h"
+#include "hwmodels/collectives/communicator.h"
 #include "ui/cli/command.h"
 #include "ui/cli/terminal.h"
 
@@ -24,7 +25,7 @@ po::options_description described() {
   add("gpu", po::value<std::string>()->default_value(""),
       "NAME: GPU of a kernel table (default: the folder it lies in)");
   add("op", po::value<std::string>()->default_value(""),
-      "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
+      "OP: operation a kernel table must hold (gemm, attention_prefill, ...; collectives: all of them)");
   add("where", po::value<std::vector<std::string>>()->composing(),
       "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated); kernel tables also take !=, <, <=, "
       "> and >=, and the columns of the shape: 'm>=512'");
@@ -133,6 +134,12 @@ double figure_of(const calibrate::ErrorStatistics& errors, const std::string& na
       fmt::format("validate --fail-above: unknown figure '{}'; figures: median, mean, p90, max, bias", name)};
 }
 
+// Whether `op` names a collective, all of which --op collectives asks for.
+bool collective(const std::string& op) {
+  const auto names = collectives::enum_names(collectives::Collective{});
+  return std::find(names.begin(), names.end(), op) != names.end();
+}
+
 }  // namespace
 
 std::vector<std::string> validate_options() { return long_options(described()); }
@@ -181,7 +188,9 @@ int validate_command(const std::vector<std::string>& arguments) {
     }
     std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
       const auto found = row.key.find("op");
-      return (!op.empty() && (found == row.key.end() || found->second != op)) ||
+      const bool named = found != row.key.end() &&
+                         (op == found->second || (op == "collectives" && collective(found->second)));
+      return (!op.empty() && !named) ||
              !std::all_of(where.begin(), where.end(), [&](const calibrate::Condition& condition) {
                return condition.holds(row.key, row.shape);
              });
