@@ -182,7 +182,6 @@ collectives::CollectivePrice price_row(const collectives::CollectiveModel& model
   return price;
 }
 
-
 }  // namespace
 
 std::string CollectiveRow::name() const {
