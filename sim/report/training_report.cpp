@@ -125,11 +125,16 @@ FlopsPerSecond training_peak(const TrainingScenario& s) {
 }
 
 TrainingOutcome estimate_training(const TrainingScenario& s, const Library& library) {
-  const auto kernels = kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir);
-  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  return estimate_training(s, kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir),
+                           collectives::CollectiveModel::load(library.data_dir));
+}
+
+TrainingOutcome estimate_training(const TrainingScenario& s, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const StepConstants& constants) {
   TrainingOutcome out;
   out.step = lower_training(s.job);
-  out.estimate = TrainingEstimator(s.machine, kernels, collectives).estimate(s.job, out.step);
+  out.estimate = TrainingEstimator(s.machine, kernels, collectives, constants).estimate(s.job, out.step);
   out.memory = plan_training_memory(s.machine.gpu, s.job);
   return out;
 }

@@ -14,6 +14,10 @@ struct TrainingOutcome {
   TrainingMemory memory;
 };
 TrainingOutcome estimate_training(const TrainingScenario& scenario, const Library& library);
+// The same with models at hand.
+TrainingOutcome estimate_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const StepConstants& constants = {});
 
 Result report_training(const TrainingScenario& scenario, const TrainingOutcome& outcome,
                        const Library& library);

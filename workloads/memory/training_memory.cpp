@@ -99,7 +99,7 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
   double buffers = 0.0;
   if (job.shards_weights() && job.shard_ranks() > 1) {
     // The layer that runs and the one being gathered, and the gradient of one being reduced.
-    buffers = p.layer * (2.0 * job.weight_bytes() + job.reduce_bytes());
+    buffers = p.layer * (2.0 * job.gather_bytes() + job.reduce_bytes());
   } else if (ranks > 1 && parallel.sharding == Sharding::ddp && job.software.framework == Framework::fsdp) {
     buffers = 2.0 * c.bucket;
   } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {

@@ -67,10 +67,10 @@ void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
   const bool hides = *job.software.overlap_parameters;
   // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
   add(work.gather_forward, "gather weights", Collective::all_gather, Group::shard, scope.shards,
-      elements * job.weight_bytes(), hides);
+      elements * job.gather_bytes(), hides);
   if (job.parallelism.reshard_after_forward) {
     add(work.gather_backward, "gather weights again", Collective::all_gather, Group::shard, scope.shards,
-        elements * job.weight_bytes(), hides);
+        elements * job.gather_bytes(), hides);
   }
   add(work.scatter, "scatter gradients", Collective::reduce_scatter, Group::shard, scope.shards,
       elements * job.reduce_bytes(), *job.software.overlap_gradients);
@@ -104,7 +104,7 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
     add(out.reduce, "reduce over replicas", Collective::all_reduce, Group::replica, scope.replicas,
         gradient / scope.shards, hides);
     add(out.parameters, "gather weights", Collective::all_gather, Group::shard, scope.shards,
-        reduced * job.weight_bytes(), *job.software.overlap_parameters);
+        reduced * job.gather_bytes(), *job.software.overlap_parameters);
   }
   const double elements = p.trained / (full ? scope.shards : 1);
   const double traffic = optimizer_traffic(job);

@@ -58,6 +58,9 @@ void fill_defaults(TrainingJob& job) {
                                      (s.framework == Framework::fsdp || s.framework == Framework::compiled)
                                  ? (half ? Precision::fp16 : Precision::bf16)
                                  : *job.precision.gradients);
+  fill(job.precision.gather, job.weight_bytes() > 2.0 ? Precision::fp32
+                             : half                   ? Precision::fp16
+                                                      : Precision::bf16);
   if (job.batch.seq_len == 0) {
     job.batch.seq_len = job.model.max_seq;
   }

@@ -114,6 +114,7 @@ struct TrainingPrecision {
   Precision compute = Precision::bf16;
   std::optional<Precision> gradients;  // accumulated and reduced in; none: fp32, or fp16 with fp16 compute
   std::optional<Precision> reduce;     // none: as accumulated (fsdp, compiled: the compute format's 16 bits)
+  std::optional<Precision> gather;     // of sharded weights; none: 16 bits
 };
 template <class V>
 void describe(V& v, TrainingPrecision& s) {
@@ -121,6 +122,8 @@ void describe(V& v, TrainingPrecision& s) {
   v.field("gradients", s.gradients,
           "what gradients are accumulated in: fp32, bf16 or fp16; default: fp32, fp16 with fp16");
   v.field("reduce", s.reduce, "what gradients are sent in; default: as accumulated");
+  v.field("gather", s.gather,
+          "what sharded weights are sent in; default: 16 bits, or as they are computed in");
 }
 
 struct FineTuneSpec {
@@ -199,6 +202,7 @@ struct TrainingJob {
   [[nodiscard]] double activation_bytes() const;
   [[nodiscard]] double gradient_bytes() const { return bytes_per_element(*precision.gradients); }
   [[nodiscard]] double reduce_bytes() const { return bytes_per_element(*precision.reduce); }
+  [[nodiscard]] double gather_bytes() const { return bytes_per_element(*precision.gather); }
 };
 
 // Fills what is left to default and checks every rule of the split; problems carry paths below `path`.
