@@ -205,6 +205,12 @@ std::string framework_of(const json::Value& row) {
 void set_software(const json::Value& row, json::Value& out) {
   out["framework"] = framework_of(row);
   const std::string f = text(row, "framework"), notes = lower(text(row, "notes"));
+  if (has(f, "llm-foundry")) {  // v0.0.4, before FlashAttention 2
+    out["attention"] = "flash_1";
+  }
+  if (has(f, "Megatron-LM 23e00ed")) {  // --tp-comm-overlap is not in the cases
+    out["overlap_tensor"] = false;
+  }
   if (has(f, "InternEvo")) {
     out["attention"] = "flash";
     out["dropout"] = false;
@@ -243,6 +249,10 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
     return {};
   }
   set_software(row, software);
+  if (number(row, "parallelism", "tp") < 1.0 && number(row, "parallelism", "dp") < 1.0) {
+    reason = "parallelism unknown";
+    return {};
+  }
   sizes["global_batch"] = static_cast<std::int64_t>(batch);
   sizes["micro_batch"] = static_cast<std::int64_t>(std::max(1.0, number(row, "micro_batch", "", 1.0)));
   sizes["seq_len"] = static_cast<std::int64_t>(seq);
@@ -251,7 +261,10 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
   s["model"] = std::move(model);
   s["parallelism"] = std::move(parallelism);
   s["batch"] = std::move(sizes);
-  s["recompute"] = again.starts_with("full") ? "full" : again.starts_with("selective") ? "selective" : "none";
+  s["recompute"] = again.starts_with("full") ? "full"
+                   : again.starts_with("selective")
+                       ? (has(text(row, "framework"), "torchtitan") ? "operations" : "selective")
+                       : "none";
   s["precision"] = std::move(precision);
   s["software"] = std::move(software);
   return s;

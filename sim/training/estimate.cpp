@@ -26,16 +26,20 @@ struct LayerTime {
 
 class Assembly {
  public:
-  Assembly(const TrainingEstimator& estimator, const TrainingJob& job) : estimator_(estimator), job_(job) {}
+  Assembly(const TrainingEstimator& estimator, const TrainingJob& job)
+      : estimator_(estimator),
+        job_(job),
+        stretch_(estimator.stretch()),
+        launch_(estimator.constants().launch[static_cast<std::size_t>(job.software.framework)]) {}
 
   PhaseTime phase(const TrainingPhase& phase) const {
     PhaseTime out;
-    const StepConstants& c = estimator_.constants();
     for (const TrainingKernel& kernel : phase.kernels) {
-      const double time = kernel.count * c.kernel_stretch * estimator_.price(kernel).si();
+      const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
+      const double time = kernel.count * (streams ? 1.0 : stretch_) * estimator_.price(kernel).si();
       out.kernels += time;
       out.parts[static_cast<std::size_t>(kernel.part)] += time;
-      out.launches += kernel.count * kernel.launches * c.launch;
+      out.launches += kernel.count * kernel.launches * launch_;
       if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
         out.matrices += time;
       }
@@ -71,6 +75,7 @@ class Assembly {
  private:
   const TrainingEstimator& estimator_;
   const TrainingJob& job_;
+  double stretch_, launch_;
 };
 
 PhaseTime operator+(PhaseTime a, const PhaseTime& b) {
@@ -122,6 +127,15 @@ LayerTime streamed(double count, const LayerTime& one, double streams, double le
 }
 
 }  // namespace
+
+double TrainingEstimator::stretch() const {
+  const Gpu& gpu = machine_.gpu;
+  if (gpu.architecture.starts_with("Hopper")) {
+    const double watts = gpu.tdp.si() > 0.0 ? std::min(1.0, gpu.tdp.si() / constants_.hopper_watts) : 1.0;
+    return constants_.stretch_hopper / std::cbrt(watts);
+  }
+  return gpu.architecture.starts_with("Blackwell") ? constants_.stretch_blackwell : constants_.stretch_ampere;
+}
 
 Seconds TrainingEstimator::price(const TrainingKernel& kernel) const {
   return std::visit(

@@ -63,6 +63,8 @@ class TrainingEstimator {
   [[nodiscard]] Seconds price(const TrainingKernel& kernel) const;
   [[nodiscard]] Seconds price(const TrainingCollective& collective, const TrainingJob& job) const;
   [[nodiscard]] const StepConstants& constants() const { return constants_; }
+  // Of matrix and attention kernels, for the clocks that the GPU sustains.
+  [[nodiscard]] double stretch() const;
 
  private:
   TrainingMachine machine_;

@@ -74,6 +74,15 @@ LayerActivations layer_activations(const TrainingJob& job, bool experts, Recompu
       return {Bytes(between + inside + scores), Bytes(0.0)};
     case Recompute::selective:
       return {Bytes(between + inside), Bytes(scores)};
+    case Recompute::operations: {
+      // Kept: the layer's input, attention's operands and result, every other product's output.
+      const double e = job.activation_bytes() * tokens;
+      const Model& m = job.model;
+      const double width = static_cast<double>(m.heads + 2 * m.kv_heads) * m.head_dim;
+      const double products = width + m.hidden + (m.mlp == Mlp::gated ? 2.0 : 1.0) * m.ffn + m.hidden;
+      const double kept = e * m.hidden / shared + tokens * attention.inside / t + 0.5 * e * products / t;
+      return {Bytes(std::min(kept, between + inside + scores)), Bytes(between + inside)};
+    }
     case Recompute::full:
       return {Bytes(tokens * job.activation_bytes() * job.model.hidden / shared),
               Bytes(between + inside + scores)};

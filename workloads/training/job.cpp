@@ -78,7 +78,7 @@ std::span<const std::string_view> enum_names(Sharding /*tag*/) {
   return names;
 }
 std::span<const std::string_view> enum_names(Recompute /*tag*/) {
-  static constexpr std::array<std::string_view, 3> names = {"none", "selective", "full"};
+  static constexpr std::array<std::string_view, 4> names = {"none", "selective", "operations", "full"};
   return names;
 }
 std::span<const std::string_view> enum_names(Optimizer /*tag*/) {
@@ -95,7 +95,7 @@ std::span<const std::string_view> enum_names(ContextExchange /*tag*/) {
   return names;
 }
 std::span<const std::string_view> enum_names(AttentionKernel /*tag*/) {
-  static constexpr std::array<std::string_view, 2> names = {"flash", "standard"};
+  static constexpr std::array<std::string_view, 3> names = {"flash", "flash_1", "standard"};
   return names;
 }
 std::span<const std::string_view> enum_names(FineTune /*tag*/) {

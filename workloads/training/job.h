@@ -25,9 +25,10 @@ std::span<const std::string_view> enum_names(PipelineSchedule tag);
 enum class Sharding { ddp, zero1, zero2, zero3, fsdp };
 std::span<const std::string_view> enum_names(Sharding tag);
 
-// Activations computed again in the backward pass. selective: of attention, what is quadratic in the
-// sequence; full: all of a layer but its input.
-enum class Recompute { none, selective, full };
+// Activations computed again in the backward pass. selective: of attention, what is quadratic in the sequence
+// (Megatron); operations: everything but attention and every other matrix product (torchtitan's selective
+// checkpointing by operation); full: all of a layer but its input.
+enum class Recompute { none, selective, operations, full };
 std::span<const std::string_view> enum_names(Recompute tag);
 
 enum class Optimizer { adamw, adamw_8bit, adafactor, sgd, muon };
@@ -39,7 +40,8 @@ std::span<const std::string_view> enum_names(Offload tag);
 enum class ContextExchange { ring, ulysses };  // keys and values around a ring, or heads for sequence
 std::span<const std::string_view> enum_names(ContextExchange tag);
 
-enum class AttentionKernel { flash, standard };  // standard writes the scores to memory
+// flash_1: FlashAttention before version 2 (2022 to mid 2023); standard writes the scores to memory.
+enum class AttentionKernel { flash, flash_1, standard };
 std::span<const std::string_view> enum_names(AttentionKernel tag);
 
 enum class FineTune { full, lora, qlora };

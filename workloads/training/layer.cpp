@@ -66,6 +66,17 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   return op;
 }
 
+// Time over that of the priced kernel. FlashAttention 2 is "around 2x faster" than 1 (Dao 2023). Heads that
+// are no multiple of 8 elements leave the tensor cores' wide loads: 2.8 brings BLOOM's trials of 108 and 150
+// elements level with those of 128 and 144 (fitted to those 13 rows).
+double attention_slowdown(const TrainingJob& job) {
+  constexpr double version_1 = 2.0, misaligned = 2.8;
+  if (*job.software.attention == AttentionKernel::standard) {
+    return job.model.head_dim % 8 == 0 ? 1.0 : misaligned;
+  }
+  return *job.software.attention == AttentionKernel::flash_1 ? version_1 : 1.0;
+}
+
 void add_context_exchange(const TrainingJob& job, LayerWork& work) {
   const TrainingParallelism& p = job.parallelism;
   if (p.context == 1) {
@@ -120,10 +131,11 @@ void add_attention(const TrainingJob& job, LayerWork& work) {
   }
   add_context_exchange(job, work);
   const double launches = *job.software.attention == AttentionKernel::standard ? 4.0 : 1.0;
+  const double slower = attention_slowdown(job);
   work.forward.kernels.push_back(
-      {"attention", TrainingPart::attention, attention_kernel(job, false), 1.0, false, launches});
-  work.backward.kernels.push_back(
-      {"attention", TrainingPart::attention, attention_kernel(job, true), 1.0, true, 2.0 * launches});
+      {"attention", TrainingPart::attention, attention_kernel(job, false), slower, false, launches / slower});
+  work.backward.kernels.push_back({"attention", TrainingPart::attention, attention_kernel(job, true), slower,
+                                   true, 2.0 * launches / slower});
   const double s = static_cast<double>(job.batch.seq_len);
   work.flops += 12.0 * static_cast<double>(tokens) * s * static_cast<double>(width);
   add_matrix(job, work, "projection", TrainingPart::gemm, tokens, m.hidden, width);
@@ -150,6 +162,13 @@ void add_recompute(const TrainingJob& job, LayerWork& work) {
         work.recompute.kernels.push_back(kernel);
       }
     }
+  } else if (job.recompute == Recompute::operations) {
+    for (TrainingKernel kernel : work.forward.kernels) {
+      if (kernel.part != TrainingPart::attention) {
+        kernel.count *= kernel.part == TrainingPart::gemm ? 0.5 : 1.0;
+        work.recompute.kernels.push_back(kernel);
+      }
+    }
   }
 }
 
@@ -160,9 +179,18 @@ LayerWork lower_layer(const TrainingJob& job, bool experts) {
   const Model& m = job.model;
   const double between = tokens_between(job), wide = job.activation_bytes() * m.hidden;
   const double mask = *job.software.dropout ? m.hidden : 0.0;
-  const auto norm = [&] { add_pass(work, "norm", Kind::norm, between, wide, wide, wide); };
+  // Under autocast with fp32 weights the residual stream is fp32, and is cast in front of every norm.
+  const bool autocast = *job.precision.gather == Precision::fp32 && job.weight_bytes() < 4.0;
+  const double stream = autocast ? 2.0 * wide : wide, cast = autocast ? 3.0 * wide : 0.0;
+  // Eager RMSNorm runs as power, mean, product and casts in fp32, a kernel each: 26 bytes an element where a
+  // fused kernel moves 4 (torch.nn.functional before 2.5).
+  const double eager = job.software.framework == Framework::fsdp && m.norm == Norm::rmsnorm ? 6.5 : 1.0;
+  const auto norm = [&] {
+    add_pass(work, "norm", Kind::norm, between, eager * (wide + cast), eager * wide, wide,
+             eager > 1.0 ? 6.0 : 1.0);
+  };
   const auto residual = [&] {
-    add_pass(work, "residual", Kind::residual, between, 2.0 * wide, wide + mask, mask);
+    add_pass(work, "residual", Kind::residual, between, wide + stream, stream + mask, mask);
   };
   norm();
   enter_tensor(job, work);
