@@ -97,7 +97,7 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
                       si(number("training.step_time"), "s"), si((*step->interval80)[0], "s"),
                       si((*step->interval80)[1], "s"));
   text +=
-      fmt::format("      {} tokens/s, {} per GPU; {} per GPU; MFU {}, HFU {}\n",
+      fmt::format("      {} tokens/s, {} per GPU; {} per GPU\n      MFU {}, HFU {}\n",
                   grouped(number("training.tokens_per_s")), grouped(number("training.tokens_per_s_per_gpu")),
                   si(number("training.model_flops_per_s_per_gpu"), "FLOP/s"), percent(number("training.mfu")),
                   percent(number("training.hfu")));

@@ -12,18 +12,26 @@ struct PerToken {
   double between = 0.0, inside = 0.0, scores = 0.0;
 };
 
+// What a matrix product keeps of its input for the weight gradient: in eight bits where Transformer Engine
+// multiplies in fewer than 16.
+double input_bytes(const TrainingJob& job) {
+  return job.software.framework == Framework::megatron && bytes_per_element(job.precision.compute) < 2.0
+             ? 1.0
+             : job.activation_bytes();
+}
+
 PerToken attention_part(const TrainingJob& job) {
   const Model& m = job.model;
   const double e = job.activation_bytes(), h = m.hidden, mask = *job.software.dropout ? 1.0 : 0.0;
-  const double a = m.heads, t = job.parallelism.tensor;
+  const double a = m.heads, t = job.parallelism.tensor, in = input_bytes(job);
   const double kv = std::max<double>(m.kv_heads, t);  // replicated beyond their number
   PerToken out;
   out.between = e * h                       // input of the norm
-                + e * h                     // input of the query, key, value matrix
+                + in * h                    // input of the query, key, value matrix
                 + mask * h;                 // dropout behind the projection
   out.inside = e * a * m.head_dim           // queries
                + 2.0 * e * kv * m.head_dim  // keys and values
-               + e * a * m.head_dim;        // input of the projection
+               + in * a * m.head_dim;       // input of the projection
   if (m.mla) {
     const LatentAttention& l = *m.mla;
     const double key = l.qk_nope_head_dim + l.qk_rope_head_dim;
@@ -45,10 +53,11 @@ PerToken mlp_part(const TrainingJob& job, bool experts) {
   const double matrices_in = m.mlp == Mlp::gated ? 2.0 : 1.0;
   PerToken out;
   out.between = (m.norms_per_layer > 1 ? e * h : 0.0)  // input of the norm
-                + e * h                                // input of the first matrix
+                + input_bytes(job) * h                 // input of the first matrix
                 + mask * h;
   if (!experts) {
-    out.inside = e * m.ffn * (matrices_in + 1.0);  // input of the activation, and of the second matrix
+    out.inside =
+        m.ffn * (e * matrices_in + input_bytes(job));  // input of the activation, and of the second matrix
     return out;
   }
   // A token is copied for each of its experts: permuted input, both matrices' inputs, output before the sum.

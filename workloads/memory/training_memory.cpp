@@ -85,8 +85,9 @@ void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
   const double widest = tokens * e * (std::max(m.ffn, 4 * m.hidden) / job.parallelism.tensor + m.hidden);
   out.working = Bytes(working + widest);
   if (stage == job.parallelism.pipeline - 1) {
-    // The logits are alive together with their gradient, before any layer is differentiated.
-    const double gradient = (*job.software.fused_loss ? 0.0 : e + 4.0) * tokens *
+    // The logits are alive together with their gradient, before any layer is differentiated. Megatron's fused
+    // loss computes in fp32: a copy and its exponentials beside the 16-bit logits.
+    const double gradient = (*job.software.fused_loss ? 8.0 : e + 4.0) * tokens *
                             static_cast<double>(m.vocab) / job.parallelism.tensor;
     out.working = max(out.working, head_activations(job) + Bytes(gradient));
   }
