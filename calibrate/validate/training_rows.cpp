@@ -155,9 +155,8 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
       }
     } catch (const InputError& error) {
       const Problem& problem = error.problems().front();
-      std::string path_in =
-          problem.path.substr(problem.path.find('$') == std::string::npos ? 0 : problem.path.find('$'));
-      out.skip("scenario refused: " + path_in + " expects " + problem.expected.substr(0, 60), count);
+      const std::string reason = problem.path.substr(std::min(problem.path.find('$'), problem.path.size()));
+      out.skip(("scenario refused: " + reason + " expects " + problem.expected).substr(0, 64), count);
     }
   }
   return out;
