@@ -8,12 +8,14 @@
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
 #include "sim/report/together_report.h"
+#include "sim/report/training_explain.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/command.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_text.h"
 
 namespace gpuplan::cli {
 
@@ -225,6 +227,28 @@ int explain_collectives(const sim::ScenarioFile& file, const std::vector<std::st
   return kDone;
 }
 
+int explain_training(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingScenario scenario =
+      sim::resolve_training(file.document, file.name, file.base_dir, library);
+  if (const std::optional<sim::TrainingMisfit> misfit = sim::check_training_fit(scenario, library)) {
+    print(misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+  const auto kernels = kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir);
+  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  const sim::TrainingEstimator estimator(scenario.machine, kernels, collectives);
+  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, kernels, collectives);
+  const sim::Result result = sim::report_training(scenario, outcome, library);
+  std::vector<Part> parts;
+  for (const std::string& metric : words.empty() ? sim::training_headlines() : words) {
+    sim::ExplanationText text = sim::explain_training(scenario, outcome, result, estimator, metric);
+    parts.push_back({metric, result.find(metric)->value, std::move(text.title), std::move(text.lines)});
+  }
+  print_parts(parts, "metric", result.provenance, as_json);
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> explain_options() { return long_options(described()); }
@@ -251,6 +275,9 @@ int explain_command(const std::vector<std::string>& arguments) {
   const bool as_json = options.count("json") > 0;
   if (file.kind == "collective") {
     return explain_collectives(file, words, as_json);
+  }
+  if (file.kind == "training") {
+    return explain_training(file, words, as_json);
   }
   return file.kind == "kernel" ? explain_kernels(file, words, as_json)
                                : explain_serving(file, words, as_json);

@@ -11,6 +11,7 @@
 #include "sim/report/serving_report.h"
 #include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
+#include "sim/report/training_report.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/collective_text.h"
@@ -20,6 +21,7 @@
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_text.h"
 
 namespace gpuplan::cli {
 
@@ -222,6 +224,26 @@ int run_collectives(const sim::ScenarioFile& file, const po::variables_map& opti
   return kDone;
 }
 
+int run_training(const sim::ScenarioFile& file, const po::variables_map& options) {
+  for (const char* name : {"trace", "kernels"}) {
+    if (options.count(name) > 0) {
+      throw UsageError{fmt::format("--{}: not yet for a training scenario", name)};
+    }
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingScenario scenario =
+      sim::resolve_training(file.document, file.name, file.base_dir, library);
+  const bool as_json = options.count("json") > 0;
+  if (const std::optional<sim::TrainingMisfit> misfit = sim::check_training_fit(scenario, library)) {
+    print(as_json ? json::dump(misfit_json(scenario, *misfit), 2) + "\n" : misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, library);
+  const sim::Result result = sim::report_training(scenario, outcome, library);
+  print(as_json ? json::dump(result.to_json(), 2) + "\n" : training_text(scenario, outcome, result));
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> run_options() { return long_options(described()); }
@@ -239,6 +261,7 @@ int run_command(const std::vector<std::string>& arguments) {
   const sim::ScenarioFile file = scenario_file(options, paths[0]);
   return file.kind == "kernel"       ? run_kernels(file, options)
          : file.kind == "collective" ? run_collectives(file, options)
+         : file.kind == "training"   ? run_training(file, options)
                                      : run_serving(file, options);
 }
 
