@@ -100,6 +100,40 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
   }
 }
 
+// Where only some GPUs of the nodes take part: leaves out the NICs that are farther from all of them than the
+// nearest ones (another PCIe switch, another socket), as NCCL does.
+void keep_near_rails(const Topology& topology, std::vector<NodeGpus>& nodes) {
+  const std::size_t rails = nodes.front().nics.size();
+  const bool some = std::any_of(nodes.begin(), nodes.end(), [&](const NodeGpus& node) {
+    return node.gpus.size() < topology.of_node(node.node, DeviceKind::gpu).size();
+  });
+  const bool alike = std::all_of(nodes.begin(), nodes.end(),
+                                 [&](const NodeGpus& node) { return node.nics.size() == rails; });
+  if (!some || !alike || rails < 2) {
+    return;
+  }
+  std::vector<fabric::PathKind> farthest(rails, fabric::PathKind::self);
+  for (std::size_t rail = 0; rail < rails; ++rail) {
+    for (const NodeGpus& node : nodes) {
+      fabric::PathKind nearest = fabric::PathKind::none;
+      for (const DeviceId gpu : node.gpus) {
+        nearest = std::min(nearest, topology.path_kind(gpu, node.nics[rail]));
+      }
+      farthest[rail] = std::max(farthest[rail], nearest);
+    }
+  }
+  const fabric::PathKind best = *std::min_element(farthest.begin(), farthest.end());
+  for (NodeGpus& node : nodes) {
+    std::vector<DeviceId> kept;
+    for (std::size_t rail = 0; rail < rails; ++rail) {
+      if (farthest[rail] == best) {
+        kept.push_back(node.nics[rail]);
+      }
+    }
+    node.nics = std::move(kept);
+  }
+}
+
 // Lays channels one after the other and remembers what they took.
 class Planner {
  public:
@@ -111,6 +145,7 @@ class Planner {
     load_.assign(lanes_.places(topology), 0.0);
     if (nodes_.size() > 1) {
       keep_working_rails(topology, nodes_);
+      keep_near_rails(topology, nodes_);
     }
     local_.resize(topology.device_count());
     for (const NodeGpus& node : nodes_) {

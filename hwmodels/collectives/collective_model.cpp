@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hwmodels/collectives/composed.h"
+
 namespace gpuplan::collectives {
 
 namespace {
@@ -13,6 +15,8 @@ namespace {
 constexpr double kLeastBytes = 256.0, kMostBytes = 5.4e8, kMostCustomBytes = 1.1e9;
 // Beyond that, and where constants are another machine's, errors count double (assumed).
 constexpr double kWider = 2.0;
+// Over PCIe, where nobody measured (assumed).
+constexpr double kAssumedError = 0.5, kAssumedSpread = 1.0;
 
 struct Timed {
   Choice choice;
@@ -92,6 +96,14 @@ void explain(const CollectivePrice& price, const Communicator& group, const Coll
   why.add(fmt::format("{} {}, {} channels, {} steps, {:.4g} B sent per GPU",
                       json::name_of(price.choice.algorithm), json::name_of(price.choice.protocol),
                       price.choice.channels, p.step_count, p.wire_bytes));
+  if (price.choice.algorithm == Algorithm::ring && bus_factor(operation.collective, group.ranks) != 1.0) {
+    const int phases = operation.collective == Collective::all_reduce ? 2 : 1;
+    why.add(
+        fmt::format("ring of N = {0}: {1} (N-1) = {2} steps of a chunk S/N = {3:.4g} B; each GPU sends "
+                    "{1} (N-1)/N S = {4:.6g} x {5:.4g} B = {6:.4g} B",
+                    group.ranks, phases, phases * (group.ranks - 1), operation.bytes.si() / group.ranks,
+                    bus_factor(operation.collective, group.ranks), operation.bytes.si(), p.wire_bytes));
+  }
   why.add(fmt::format(
       "T = fixed {:.2f} + steps {:.2f} + pipeline {:.2f} + transfer {:.2f} + network {:.2f}{} = "
       "{:.2f} us",
@@ -116,6 +128,9 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
   if (group.ranks < 2) {
     price.relative_error = price.spread80 = 0.0;
     return price;
+  }
+  if (options.algorithm && is_composed(*options.algorithm)) {
+    return price_phases(*this, group, operation, *options.algorithm, why);
   }
   const VersionConstants& constants = profiles_.version(group.architecture, group.version);
   const MeasuredNetwork& network = profiles_.network(group.fabric);
@@ -167,11 +182,11 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
        (group.nodes > 1 || operation.collective == Collective::broadcast ||
         operation.collective == Collective::reduce || operation.collective == Collective::send_recv));
   const double wider = price.outside_measured_range ? kWider : 1.0;
-  price.relative_error = error.median * wider;
-  price.spread80 = error.q80 * wider;
-  price.provenance = error.rows == 0                ? kernels::Provenance::assumed
-                     : price.outside_measured_range ? kernels::Provenance::physics
-                                                    : kernels::Provenance::measured;
+  price.relative_error = std::max(error.median * wider, group.nvlink ? 0.0 : kAssumedError);
+  price.spread80 = std::max(error.q80 * wider, group.nvlink ? 0.0 : kAssumedSpread);
+  price.provenance = error.rows == 0 || !group.nvlink ? kernels::Provenance::assumed
+                     : price.outside_measured_range   ? kernels::Provenance::physics
+                                                      : kernels::Provenance::measured;
   if (why != nullptr) {
     explain(price, group, operation, error, named, *why);
   }

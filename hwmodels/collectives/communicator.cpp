@@ -11,9 +11,9 @@ using std::string_view;
 constexpr std::array<string_view, 3> kArchitectures = {"sm80", "sm90", "sm100"};
 constexpr std::array<string_view, 7> kCollectives = {
     "all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce", "alltoall", "send_recv"};
-constexpr std::array<string_view, 10> kAlgorithms = {
-    "ring", "tree", "collnet_direct", "collnet_chain", "nvls", "nvls_tree",
-    "pat",  "p2p",  "one_shot",       "two_shot"};
+constexpr std::array<string_view, 12> kAlgorithms = {
+    "ring", "tree", "collnet_direct", "collnet_chain", "nvls",         "nvls_tree",
+    "pat",  "p2p",  "one_shot",       "two_shot",      "hierarchical", "2d"};
 constexpr std::array<string_view, 3> kProtocolNames = {"LL", "LL128", "Simple"};
 constexpr std::array<string_view, 5> kNetworks = {"infiniband", "infiniband_racks", "roce", "efa", "efa2"};
 

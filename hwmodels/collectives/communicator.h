@@ -17,8 +17,9 @@ std::span<const std::string_view> enum_names(Architecture tag);
 enum class Collective { all_reduce, all_gather, reduce_scatter, broadcast, reduce, all_to_all, send_recv };
 std::span<const std::string_view> enum_names(Collective tag);
 
-// one_shot and two_shot are an inference engine's own all-reduce, the others NCCL's; point_to_point is how
-// NCCL runs all-to-all, send and receive.
+// one_shot and two_shot are an inference engine's own all-reduce, hierarchical and torus are put together
+// from collectives of smaller groups (composed.h), the others NCCL's; point_to_point is how NCCL runs
+// all-to-all, send and receive.
 enum class Algorithm {
   ring,
   tree,  // a pair of binary trees
@@ -29,7 +30,9 @@ enum class Algorithm {
   pat,
   point_to_point,
   one_shot,
-  two_shot
+  two_shot,
+  hierarchical,
+  torus
 };
 std::span<const std::string_view> enum_names(Algorithm tag);
 
@@ -73,8 +76,8 @@ Communicator one_node(Architecture architecture, int ranks);
 // generations take the nearest one's rules.
 Architecture architecture_named(std::string_view name);
 
-// The first `per_node` GPUs of each of `nodes` nodes of the catalogue. PCIe counts as NVLink at its own rate,
-// at which nobody measured (prices say so), with two channels (NCCL's default without NVLink).
+// The first `per_node` GPUs of each of `nodes` nodes of the catalogue. PCIe has two channels (NCCL's default
+// without NVLink); how much of its rate collectives reach is assumed (timing.cpp), and prices say so.
 Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node);
 
 // What is moved. `bytes` counts as nccl-tests does: the buffer of all-reduce, broadcast, reduce and

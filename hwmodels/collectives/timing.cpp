@@ -3,9 +3,21 @@
 #include <algorithm>
 #include <cmath>
 
+#include "hwmodels/collectives/tuner_constants.h"
+
 namespace gpuplan::collectives {
 
 namespace {
+
+// Over PCIe (assumed): two GPUs below one switch reach 0.65 of a GPU's own link (20 of 31.5 GB/s measured on
+// L40S), and half of that where more of them share the way between sockets.
+constexpr double kPcieShare = 0.65, kPcieSharedBridge = 0.5;
+
+// Bytes per us that a GPU sends to its peers at the datasheet's rate, of which constants take their shares.
+double link_rate(const TimingConstants& c, const Communicator& group) {
+  const double shared = kPcieShare * (group.gpus_per_node() > 2 ? kPcieSharedBridge : 1.0) / c.simple_share;
+  return group.link.si() * 1e-6 * (group.nvlink ? 1.0 : shared);
+}
 
 // How far something that grows with `x` and levels off has grown: half at `half`.
 double filled(double x, double half) { return x / (x + half); }
@@ -46,8 +58,9 @@ TimeParts ring_time(const TimingConstants& c, const Communicator& group, const C
                     const Choice& choice) {
   const double n = group.ranks, s = operation.bytes.si(), chunk = s / n;
   const Hops hops = hops_of(group, operation.collective, choice.algorithm);
-  const double link = group.link.si() * 1e-6;  // bytes per us
+  const double link = link_rate(c, group);
   const double reduced = c.reduce * reducing_steps(operation.collective, group.ranks);
+  const double own = group.nvlink ? c.own : 0.0;  // next to PCIe, a GPU's own part costs nothing
   TimeParts t;
   t.step_count = static_cast<int>(hops.steps);
   t.wire_bytes = chunk * hops.chunks;
@@ -65,13 +78,13 @@ TimeParts ring_time(const TimingConstants& c, const Communicator& group, const C
     case Protocol::ll128:
       t.fixed = c.floor + c.ll128_start;
       t.steps = hops.steps * c.ll128_step;
-      t.transfer = chunk * (hops.chunks + c.own + reduced) / (link * c.ll128_share);
+      t.transfer = chunk * (hops.chunks + own + reduced) / (link * c.ll128_share);
       break;
     case Protocol::simple:
       t.fixed = c.floor + c.simple_start;
       t.steps = hops.steps * c.simple_step;
       t.pipeline = hops.steps * c.slice * filled(chunk, c.slice_bytes);
-      t.transfer = chunk * (hops.chunks + c.own + reduced) / (link * c.simple_share);
+      t.transfer = chunk * (hops.chunks + own + reduced) / (link * c.simple_share);
       break;
   }
   return t;
@@ -94,7 +107,7 @@ TimeParts peers_time(const TimingConstants& c, const Communicator& group,
   const bool all = operation.collective == Collective::all_to_all;
   const double n = all ? group.ranks : 2.0;
   const double message = all ? operation.bytes.si() / n : operation.bytes.si();
-  const double link = group.link.si() * 1e-6;
+  const double link = link_rate(c, group);
   TimeParts ll, simple;
   ll.step_count = simple.step_count = 1;
   ll.wire_bytes = simple.wire_bytes = message * (n - 1.0);
@@ -118,6 +131,8 @@ Crossing crossing_of(const Communicator& group, const CollectiveOperation& opera
     case Algorithm::ring:
     case Algorithm::one_shot:
     case Algorithm::two_shot:
+    case Algorithm::hierarchical:
+    case Algorithm::torus:
       return {static_cast<double>(ring_steps_between_nodes(operation.collective, group.nodes)),
               s * bus_factor(operation.collective, group.ranks)};
     case Algorithm::tree:
@@ -148,6 +163,13 @@ void across(TimeParts& t, const NetworkConstants& net, const Communicator& group
           ? 1.0
           : group.nics;
   t.net_bytes = crossing.bytes;
+  if (choice.algorithm == Algorithm::tree) {
+    // What a channel of a tree reaches at most, by NCCL's own table: bytes go up and come down.
+    const double most = group.channels *
+                        nccl::kTree.at(nccl::index(group.architecture)).at(nccl::node_index(group.nodes)) *
+                        1e3;  // bytes per us
+    t.transfer = std::max(t.transfer, 2.0 * operation.bytes.si() / most);
+  }
   const double transfer = crossing.bytes / (nics * group.nic.si() * 1e-6 * net.share);
   t.network_bound = transfer > t.transfer;
   t.transfer = std::max(t.transfer, transfer);
@@ -175,6 +197,8 @@ TimeParts time_of(const TimingConstants& c, const NetworkConstants& net, const C
     case Algorithm::pat:
     case Algorithm::one_shot:
     case Algorithm::two_shot:
+    case Algorithm::hierarchical:
+    case Algorithm::torus:
       t = ring_time(c, group, operation, choice);
       break;
   }

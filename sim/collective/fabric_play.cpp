@@ -135,6 +135,8 @@ std::optional<Played> FabricPlay::play(const collectives::CollectivePrice& price
     case Algorithm::pat:
     case Algorithm::one_shot:
     case Algorithm::two_shot:
+    case Algorithm::hierarchical:
+    case Algorithm::torus:
       return std::nullopt;
   }
   return std::nullopt;

@@ -5,7 +5,10 @@
 #include <algorithm>
 
 #include "hwmodels/collectives/chunking.h"
+#include "hwmodels/collectives/composed.h"
 #include "hwmodels/collectives/schedule.h"
+#include "hwmodels/collectives/uneven.h"
+#include "sim/report/together_report.h"
 
 namespace gpuplan::sim {
 
@@ -67,6 +70,8 @@ std::vector<std::string> steps_of(const CollectiveScenario& scenario, const Coll
 std::vector<std::pair<std::string, Seconds>> named(const SeedSpread& seeds) {
   return {{"best", seeds.best}, {"median", seeds.median}, {"p90", seeds.p90}, {"worst", seeds.worst}};
 }
+
+}  // namespace
 
 void add_metrics(Result& result, const std::string& prefix, const CollectiveRow& row) {
   const collectives::CollectivePrice& p = row.price;
@@ -138,6 +143,8 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
   return out;
 }
 
+namespace {
+
 // The first of each node.
 std::vector<fabric::DeviceId> gpus_of(const CollectiveScenario& scenario) {
   std::vector<fabric::DeviceId> gpus;
@@ -148,8 +155,77 @@ std::vector<fabric::DeviceId> gpus_of(const CollectiveScenario& scenario) {
   return gpus;
 }
 
-void add_seeds(const CollectiveScenario& scenario, const std::vector<PricedCollective>& priced,
-               std::vector<CollectiveRow>& rows) {
+void add_loss(CollectiveReport& report, const std::string& prefix, const CollectiveRow& row,
+              const JobLoss& loss) {
+  const auto add = [&](const char* name, double value) {
+    report.result.metrics.push_back({prefix + "job." + name, json::Value(value), std::nullopt});
+  };
+  add("step_time", loss.now.si());
+  add("healthy_step_time", loss.healthy.si());
+  add("lost_share", loss.share());
+  add("lost_gpu_hours_per_day", loss.gpu_hours_per_day);
+  if (loss.usd_per_day) {
+    add("lost_usd_per_day", *loss.usd_per_day);
+  }
+  report.losses.push_back(fmt::format(
+      "{}: step {:.4g} ms instead of {:.4g}, {:.1f} % of the throughput, {:.0f} GPU-hours a day{}",
+      row.name(), loss.now.si() * 1e3, loss.healthy.si() * 1e3, loss.share() * 100.0, loss.gpu_hours_per_day,
+      loss.usd_per_day ? fmt::format(", {:.0f} USD a day", *loss.usd_per_day) : ""));
+}
+
+void add_straggling(const CollectiveScenario& scenario, CollectiveRow& row) {
+  const Seconds more = straggling(scenario, row.price);
+  if (more.si() <= 0.0) {
+    return;
+  }
+  if (!row.played) {
+    row.played = Played{.time = row.price.time, .narrowest = {}};
+  }
+  row.played->time += more;
+  row.played->slowdown = row.played->time / row.price.time;
+  row.why.add(fmt::format("stragglers: {:.2f} us more, for the last to come and steps through the slowest",
+                          more.si() * 1e6));
+}
+
+double imbalance_of(const CollectiveScenario& scenario, const collectives::CollectiveOperation& operation) {
+  return operation.collective == Collective::all_to_all ? scenario.imbalance : 1.0;
+}
+
+// What is priced: the operation itself, or the even all-to-all that takes as long as its uneven one. How NCCL
+// cuts it stands behind the arithmetic.
+collectives::CollectivePrice price_row(const collectives::CollectiveModel& model,
+                                       const CollectiveScenario& scenario,
+                                       const collectives::CollectiveOptions& options, CollectiveRow& row) {
+  const double share = imbalance_of(scenario, row.operation);
+  if (share > 1.0) {
+    row.why.add(fmt::format("the largest part is {:.3f} means: as long as an even all-to-all of {:.4g} B",
+                            share, row.operation.bytes.si() * share));
+  }
+  collectives::CollectivePrice price =
+      model.price(scenario.group, collectives::even_as_busiest(row.operation, share), options, &row.why);
+  price.algorithm_bandwidth = price.algorithm_bandwidth / share;
+  price.bus_bandwidth = price.bus_bandwidth / share;
+  if (!collectives::is_composed(price.choice.algorithm)) {
+    const collectives::Chunking cut = collectives::chunking_of(scenario.group, row.operation, price.choice);
+    row.why.add(fmt::format(
+        "cut: {} channels of {} B, {} loops of chunks of {} B ({} slices; last {} B), {} B of padding",
+        cut.channels, cut.channel_bytes, cut.loops, cut.chunk_bytes, cut.slices, cut.last_chunk_bytes,
+        cut.padding_bytes));
+  }
+  return price;
+}
+
+// What the fabric plays of a row, without its stragglers.
+collectives::CollectiveOperation played_operation(const CollectiveScenario& scenario,
+                                                  const collectives::CollectiveOperation& operation) {
+  return collectives::even_as_busiest(operation, imbalance_of(scenario, operation));
+}
+
+void add_seeds(const CollectiveScenario& scenario, std::vector<CollectiveRow>& rows) {
+  std::vector<PricedCollective> priced;
+  for (const CollectiveRow& row : rows) {
+    priced.push_back({played_operation(scenario, row.operation), row.price});
+  }
   const auto first = static_cast<std::uint64_t>(*scenario.spec.ecmp_seed);
   const auto spreads =
       over_seeds(*scenario.topology, gpus_of(scenario), first, *scenario.spec.ecmp_seeds, priced);
@@ -164,50 +240,63 @@ std::string CollectiveRow::name() const {
   return fmt::format("{}[bytes={:.0f}]", json::name_of(operation.collective), operation.bytes.si());
 }
 
+std::optional<FabricPlay> play_of(const CollectiveScenario& scenario) {
+  if (!scenario.topology) {
+    return std::nullopt;
+  }
+  const auto& seed = scenario.spec.ecmp_seed;
+  return FabricPlay(*scenario.topology, gpus_of(scenario),
+                    seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
+}
+
+CollectiveRow price_operation(const collectives::CollectiveModel& model, const CollectiveScenario& scenario,
+                              const collectives::CollectiveOptions& options,
+                              const collectives::CollectiveOperation& operation, FabricPlay* fabric) {
+  CollectiveRow row;
+  row.operation = operation;
+  row.price = price_row(model, scenario, options, row);
+  if (fabric != nullptr) {
+    row.played = fabric->play(row.price, played_operation(scenario, operation));
+    add_straggling(scenario, row);
+    if (row.played) {
+      const double slower = row.played->slowdown;
+      row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
+      row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
+      row.why.add(fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
+                              row.played->channels, row.played->time.si() * 1e6, slower,
+                              row.played->narrowest.empty() ? std::string(", no link is full")
+                                                            : ", held by " + row.played->narrowest));
+    }
+  }
+  return row;
+}
+
+collectives::CollectiveOptions options_of(const CollectiveScenario& scenario) {
+  return {.custom_kernel = scenario.spec.custom_kernel,
+          .algorithm = scenario.spec.algorithm,
+          .protocol = scenario.spec.protocol};
+}
+
 std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario, const Library& library) {
   const auto model = collectives::CollectiveModel::load(library.data_dir);
-  const collectives::CollectiveOptions options{.custom_kernel = scenario.spec.custom_kernel,
-                                               .algorithm = scenario.spec.algorithm,
-                                               .protocol = scenario.spec.protocol};
-  std::optional<FabricPlay> fabric;
-  if (scenario.topology) {
-    std::vector<fabric::DeviceId> gpus = gpus_of(scenario);
-    const auto& seed = scenario.spec.ecmp_seed;
-    fabric.emplace(*scenario.topology, std::move(gpus),
-                   seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
-  }
+  std::optional<FabricPlay> fabric = play_of(scenario);
   std::vector<CollectiveRow> rows;
   std::vector<PricedCollective> priced;
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
-      CollectiveRow row;
-      row.operation = {collective, Bytes(static_cast<double>(bytes))};
-      row.price = model.price(scenario.group, row.operation, options, &row.why);
-      priced.push_back({row.operation, row.price});
-      if (fabric) {
-        row.played = fabric->play(row.price, row.operation);
-        if (row.played) {
-          const double slower = row.played->slowdown;
-          row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
-          row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
-          row.why.add(
-              fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
-                          row.played->channels, row.played->time.si() * 1e6, slower,
-                          row.played->narrowest.empty() ? std::string(", no link is full")
-                                                        : ", held by " + row.played->narrowest));
-        }
-      }
-      rows.push_back(std::move(row));
+      rows.push_back(price_operation(model, scenario, options_of(scenario),
+                                     {collective, Bytes(static_cast<double>(bytes))},
+                                     fabric ? &*fabric : nullptr));
     }
   }
   if (scenario.topology && scenario.spec.ecmp_seeds) {
-    add_seeds(scenario, priced, rows);
+    add_seeds(scenario, rows);
   }
   return rows;
 }
 
 CollectiveReport report_collectives(const CollectiveScenario& scenario,
-                                    const std::vector<CollectiveRow>& rows) {
+                                    const std::vector<CollectiveRow>& rows, const Library& library) {
   CollectiveReport report;
   Result& result = report.result;
   result.scenario = resolved_json(scenario);
@@ -217,6 +306,9 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
   for (const CollectiveRow& row : rows) {
     add_metrics(result, rows.size() == 1 ? "collective." : "collective." + row.name() + ".", row);
     report.table.push_back(row_json(scenario, row));
+    if (const std::optional<JobLoss> loss = job_loss(scenario, row, library)) {
+      add_loss(report, rows.size() == 1 ? "collective." : "collective." + row.name() + ".", row, *loss);
+    }
     outside += row.price.outside_measured_range ? 1 : 0;
     latency += row.price.limiter == kernels::Limiter::latency ? 1 : 0;
     const Collective collective = row.operation.collective;
@@ -227,7 +319,7 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
       report.steps.insert(report.steps.end(), steps.begin(), steps.end());
     }
   }
-  const auto count = static_cast<double>(rows.size());
+  const auto count = static_cast<double>(std::max<std::size_t>(1, rows.size()));
   const double by_latency = static_cast<double>(latency) / count;
   result.bottlenecks.push_back({"latency", by_latency, "share of the sizes that latency limits"});
   result.bottlenecks.push_back({"link_bandwidth", 1.0 - by_latency, "share of the sizes that links limit"});
@@ -241,8 +333,9 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
     return (a.played ? a.played->slowdown : 0.0) < (b.played ? b.played->slowdown : 0.0);
   });
   if (slowest != rows.end() && slowest->played && slowest->played->slowdown > 1.005) {
-    result.warnings.push_back(fmt::format("links hold {} up to {:.2f} times as long: {}", slowest->name(),
-                                          slowest->played->slowdown, slowest->played->narrowest));
+    result.warnings.push_back(fmt::format(
+        "links hold {} up to {:.2f} times as long: {}", slowest->name(), slowest->played->slowdown,
+        slowest->played->narrowest.empty() ? "stragglers, not links" : slowest->played->narrowest));
   }
   const auto unplayed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.played; });
   if (scenario.topology && unplayed > 0) {

@@ -2,17 +2,72 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
+#include "hwmodels/collectives/composed.h"
+
 namespace gpuplan::sim {
 
 namespace {
 
 constexpr std::int64_t kSmallest = 1024, kLargest = std::int64_t{1} << 30;
 
-}  // namespace
+// Fields of the document that a variant may lay something over.
+const std::vector<std::string> kVaried = {"name",     "machine", "custom_kernel", "nccl_version", "algorithm",
+                                          "protocol", "faults",  "ecmp_seed",     "uneven"};
 
-CollectiveScenario resolve_collectives(const json::Value& document, const std::string& name,
-                                       const Library& library) {
-  const std::string at = name + ": $";
+// The document of each variant with its path, `at`.variants[i]. Problems are appended.
+std::vector<std::pair<json::Value, std::string>> documents_of_variants(
+    const json::Value& document, const std::vector<json::Value>& variants, const std::string& at,
+    std::vector<Problem>& problems) {
+  json::Value base = document;
+  std::erase_if(base.object(), [](const json::Member& member) { return member.first == "variants"; });
+  std::vector<std::pair<json::Value, std::string>> out;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const std::string path = fmt::format("{}.variants[{}]", at, i);
+    const json::Value* name = variants[i].find("name");
+    if (name == nullptr || !name->is_string() || name->string().empty()) {
+      problems.push_back({path + ".name", name == nullptr ? "nothing" : json::excerpt(*name), "a name", ""});
+      continue;
+    }
+    if (std::find(names.begin(), names.end(), name->string()) != names.end()) {
+      problems.push_back({path + ".name", "\"" + name->string() + "\" again", "a name of its own", ""});
+    }
+    names.push_back(name->string());
+    for (const json::Member& member : variants[i].object()) {
+      if (std::find(kVaried.begin(), kVaried.end(), member.first) == kVaried.end()) {
+        problems.push_back({path + "." + member.first, "a field that all variants share",
+                            "machine, algorithm and other ways to run the same collectives",
+                            did_you_mean(member.first, kVaried)});
+      }
+    }
+    json::Value merged = base;
+    json::merge(merged, variants[i]);
+    out.emplace_back(std::move(merged), path);
+  }
+  return out;
+}
+
+// What the fields of one document say together.
+void check_together(const CollectiveScenarioSpec& spec, const std::string& at,
+                    std::vector<Problem>& problems) {
+  const auto composed = [](collectives::Algorithm algorithm) { return collectives::is_composed(algorithm); };
+  for (const collectives::Collective collective : spec.collectives) {
+    const bool together = collective == collectives::Collective::all_reduce ||
+                          collective == collectives::Collective::all_gather ||
+                          collective == collectives::Collective::reduce_scatter;
+    if (!together && ((spec.algorithm && composed(*spec.algorithm)) ||
+                      std::any_of(spec.compare.begin(), spec.compare.end(), composed))) {
+      problems.push_back({at + (spec.algorithm ? ".algorithm" : ".compare"),
+                          "hierarchical or 2d with " + std::string(json::name_of(collective)),
+                          "all_reduce, all_gather or reduce_scatter", ""});
+    }
+  }
+}
+
+CollectiveScenario resolve_at(const json::Value& document, const std::string& at, const Library& library) {
   std::vector<Problem> problems;
   CollectiveScenario out;
   json::read(document, at, out.spec, problems);
@@ -51,7 +106,7 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }
-  if (spec.bytes.empty()) {
+  if (spec.bytes.empty() && spec.together.empty()) {
     for (std::int64_t bytes = kSmallest; bytes <= kLargest; bytes *= 4) {
       spec.bytes.push_back(bytes);
     }
@@ -64,7 +119,14 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   out.group.net_latency = machine.net_latency;
   out.group.network_reduces = machine.network_reduces;
   out.group.version = spec.nccl_version;
-  if (machine.fabric || !spec.faults.empty() || spec.ecmp_seed) {
+  check(spec.workloads, spec.uneven, out.gpu, out.group.ranks, at, problems);
+  check_together(spec, at, problems);
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  out.imbalance = spec.uneven ? imbalance_of(*spec.uneven, out.group.ranks) : 1.0;
+  if (machine.fabric || !spec.faults.empty() || spec.ecmp_seed || !spec.together.empty() ||
+      !spec.stragglers.empty()) {
     const fabric::ClusterSpec cluster{.node = out.node.name,
                                       .gpu = out.gpu.name,
                                       .nodes = machine.nodes,
@@ -74,7 +136,33 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
     fabric::Topology topology =
         build_cluster(fabric::resolve_cluster(cluster, library.hardware, where), library.hardware, where);
     apply(spec.faults, topology, at + ".faults");
+    out.together = resolve_activities(spec.together, topology, machine.gpus_per_node, at + ".together",
+                                      library, problems);
+    out.stragglers = resolve_stragglers(spec.stragglers, topology, at + ".stragglers", problems);
+    if (!problems.empty()) {
+      throw InputError(std::move(problems));
+    }
     out.topology = std::make_shared<const fabric::Topology>(std::move(topology));
+  }
+  return out;
+}
+
+}  // namespace
+
+CollectiveScenario resolve_collectives(const json::Value& document, const std::string& name,
+                                       const Library& library) {
+  const std::string at = name + ": $";
+  CollectiveScenario out = resolve_at(document, at, library);
+  std::vector<Problem> problems;
+  for (const auto& [merged, path] : documents_of_variants(document, out.spec.variants, at, problems)) {
+    try {
+      out.variants.push_back(resolve_at(merged, path, library));
+    } catch (const InputError& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
   }
   return out;
 }
@@ -94,7 +182,17 @@ json::Value collective_schema() {
   for (const json::Member& member : schema.object()) {
     out[member.first] = member.second;
   }
-  (*out.find("properties")->find("kind"))["const"] = "collective";
+  json::Value& properties = *out.find("properties");
+  (*properties.find("kind"))["const"] = "collective";
+  // A variant is a part of this document with a name.
+  json::Value variant;
+  variant["type"] = "object";
+  for (const std::string& field : kVaried) {
+    variant["properties"][field] = field == "name" ? *properties.find(field) : json::parse("{}", "any patch");
+  }
+  variant["required"] = json::Value(json::Array{json::Value("name")});
+  variant["additionalProperties"] = false;
+  (*properties.find("variants"))["items"] = std::move(variant);
   return out;
 }
 

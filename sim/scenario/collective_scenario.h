@@ -12,6 +12,8 @@
 #include "hwmodels/collectives/collective_model.h"
 #include "hwmodels/fabric/cluster.h"
 #include "sim/collective/fabric_play.h"
+#include "sim/scenario/activity_spec.h"
+#include "sim/scenario/collective_workload.h"
 #include "sim/scenario/resolve_parts.h"
 
 namespace gpuplan::sim {
@@ -62,7 +64,14 @@ struct CollectiveScenarioSpec {
   std::optional<std::int64_t> ecmp_seed;
   std::optional<int> ecmp_seeds;
   bool steps = false;
+  std::vector<json::Value> variants;
+  std::vector<collectives::Algorithm> compare;
+  std::vector<CommunicationSpec> workloads;
+  std::optional<UnevenSpec> uneven;
   std::int64_t seed = 1;
+  std::vector<ActivitySpec> together;
+  std::vector<StragglerSpec> stragglers;
+  std::optional<JobSpec> job;
 };
 template <class V>
 void describe(V& v, CollectiveScenarioSpec& s) {
@@ -76,7 +85,8 @@ void describe(V& v, CollectiveScenarioSpec& s) {
           json::Range{.min = 1, .max = 1e14});
   v.field("custom_kernel", s.custom_kernel, "all-reduce by an inference engine's own kernel where faster");
   v.field("nccl_version", s.nccl_version, "as 2.27.3; empty: the newest that was measured");
-  v.field("algorithm", s.algorithm, "instead of NCCL's choice");
+  v.field("algorithm", s.algorithm,
+          "instead of NCCL's choice; hierarchical and 2d are put together from smaller collectives");
   v.field("protocol", s.protocol, "instead of NCCL's choice");
   v.field("faults", s.faults, "devices and links with less bandwidth than they were built with");
   v.field(
@@ -88,7 +98,18 @@ void describe(V& v, CollectiveScenarioSpec& s) {
           "also show the times over this many seeds, from ecmp_seed on: best, median, 90th percentile, worst",
           json::Range{.min = 1, .max = 1e5});
   v.field("steps", s.steps, "show who sends which chunk to whom, up to 16 ranks");
+  v.field("variants", s.variants,
+          "what else it could run on or by, set beside each other: name, and fields laid over this document "
+          "(null removes one)");
+  v.field("compare", s.compare, "algorithms set beside each other, with the sizes where the fastest changes");
+  v.field("workloads", s.workloads,
+          "collectives of a training step or a token, added up beside the computation that hides them");
+  v.field("uneven", s.uneven, "parts of all-to-all that differ in size: the largest decides");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
+  v.field("together", s.together,
+          "collectives, kernels and copies at the same time; then only `bytes` that are named are priced");
+  v.field("stragglers", s.stragglers, "GPUs that are slower or later than the others");
+  v.field("job", s.job, "what a training step loses by faults and stragglers");
 }
 
 struct CollectiveScenario {
@@ -97,7 +118,11 @@ struct CollectiveScenario {
   Node node;
   collectives::Communicator group;
   std::shared_ptr<const fabric::Topology> topology;  // null: no links are played
+  std::vector<Activity> together;
+  std::vector<Straggler> stragglers;  // by device; empty without topology
   std::vector<std::string> notes;
+  double imbalance = 1.0;                    // of all-to-all: largest part over the mean
+  std::vector<CollectiveScenario> variants;  // each resolved by itself; none: the scenario itself runs
 };
 
 // Validates and resolves. Throws InputError with all problems of the document at once.

@@ -20,7 +20,7 @@ CollectiveScenario scenario_of(const std::string& fields) {
 
 CollectiveReport report_of(const std::string& fields) {
   const CollectiveScenario scenario = scenario_of(fields);
-  return report_collectives(scenario, price_collectives(scenario, library()));
+  return report_collectives(scenario, price_collectives(scenario, library()), library());
 }
 
 std::vector<Problem> problems_of(const std::string& fields) {

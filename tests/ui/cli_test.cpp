@@ -343,6 +343,39 @@ TEST_CASE("collective scenarios run and explain, the same on every run") {
   CHECK(gpuplan_command("run " + path + " --set machine.nodes=0").code == 3);
 }
 
+TEST_CASE("collective scenarios of the library: 80 columns, the same on every run, explained") {
+  int count = 0;
+  for (const auto& entry :
+       fs::directory_iterator(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/collective")) {
+    const std::string path = entry.path().string();
+    INFO(path);
+    const Answer text = gpuplan_command("run " + path);
+    CHECK(text.code == 0);
+    std::istringstream lines(text.out);
+    for (std::string line; std::getline(lines, line);) {
+      INFO(line);
+      // A code point is one column; bytes that continue one are none.
+      CHECK(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }) <= 80);
+    }
+    const Answer answer = gpuplan_command("run " + path + " --json");
+    CHECK(answer.code == 0);
+    CHECK(gpuplan::json::parse(answer.out, "result").find("metrics")->object().size() > 0);
+    CHECK(gpuplan_command("run " + path + " --json").out == answer.out);
+    ++count;
+  }
+  CHECK(count >= 15);
+  const Answer why = gpuplan_command(
+      "explain scenarios/collective/64-gpus-five-networks.json 'one NIC 400G: data parallel'");
+  CHECK(why.code == 0);
+  CHECK(why.out.find("exposed max(0, ") != std::string::npos);
+  CHECK(why.out.find("NCCL's estimates") != std::string::npos);
+  // A size that no chunk divides: 1,000,003 B on 8 GPUs are padded to whole 16 B.
+  const Answer padded =
+      gpuplan_command("explain scenarios/collective/ring-all-reduce-by-hand.json --set 'bytes=[1000003]'");
+  CHECK(padded.out.find("B of padding") != std::string::npos);
+  CHECK(padded.out.find(" 0 B of padding") == std::string::npos);
+}
+
 TEST_CASE("kernel scenarios run, explain and validate against their schema") {
   const Value schema_value = gpuplan::json::parse(gpuplan_command("schema kernel").out, "schema");
   CHECK(schema_value.find("properties") != nullptr);

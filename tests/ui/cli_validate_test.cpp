@@ -128,3 +128,20 @@ TEST_CASE("calibrate import: measurements of tools beside predictions, and of tw
   CHECK(gpuplan_command("calibrate import").code == 2);
   CHECK(gpuplan_command("calibrate import --data . " + corpus + "nccl.txt").code == 2);
 }
+
+TEST_CASE("validate --op collectives: every collective of a table, or one by its name") {
+  fs::create_directories(sandbox().dir / "h200-sxm");
+  const std::string table = sandbox().file("h200-sxm/collectives.csv",
+                                           "library,version,collective,dtype,gpus,bytes,latency_us\n"
+                                           "nccl,2.27.3,all_reduce,half,8,536870912,2040\n"
+                                           "nccl,2.27.3,all_gather,half,8,536870912,1390\n"
+                                           "nccl,2.27.3,alltoall,half,8,536870912,1440\n");
+  const auto rows = [&](const std::string& op) {
+    const Answer answer = gpuplan_command("validate " + table + " --json --op " + op);
+    INFO(answer.out << answer.err);
+    return gpuplan::json::parse(answer.out, "out").find("overall")->find("count")->integer();
+  };
+  CHECK(rows("collectives") == 3);
+  CHECK(rows("all_gather") == 1);
+  CHECK(rows("gemm") == 0);
+}

@@ -56,17 +56,43 @@ std::string seeds_text(const sim::CollectiveScenario& scenario, collectives::Col
              : "";
 }
 
+std::string together_text(const sim::TogetherResult& result) {
+  using enum Table::Align;
+  std::string text = "\n" + styled("together", Style::heading) + "\n";
+  Table table({"what", "alone", "together", "slower", "from", "to", "held by"},
+              {left, right, right, right, right, right, left});
+  for (const sim::ActivityResult& a : result.activities) {
+    const bool held = a.shared && a.slowdown() > 1.0005;
+    table.row({a.name, si(a.alone.si(), "s"), si(a.time().si(), "s"), fmt::format("{:.2f}x", a.slowdown()),
+               si(a.begin.si(), "s"), si(a.end.si(), "s"), held ? a.shared->name : "-"});
+  }
+  text += table.text();
+  const sim::TogetherUse& use = result.use;
+  return text +
+         wrap(fmt::format("of what is used, busy until {}: SMs {}, HBM {}, NVLink {}, PCIe {}, network {}",
+                          si(result.end.si(), "s"), percent(use.sm), percent(use.hbm), percent(use.nvlink),
+                          percent(use.pcie), percent(use.network)),
+              80, 0) +
+         "\n";
+}
+
 }  // namespace
 
 std::string collective_text(const sim::CollectiveScenario& scenario,
-                            const std::vector<sim::CollectiveRow>& rows,
-                            const sim::CollectiveReport& report) {
+                            const std::vector<sim::CollectiveRow>& rows, const sim::CollectiveReport& report,
+                            const std::optional<sim::TogetherResult>& together) {
   std::string text = styled(scenario.spec.name, Style::heading) + "\n";
   if (!scenario.spec.description.empty()) {
     text += wrap(scenario.spec.description, 80, 0) + "\n";
   }
   text += "\n" + wrap(machine_text(scenario), 80, 2) + "\n";
+  if (together) {
+    text += together_text(*together);
+  }
   for (const collectives::Collective collective : scenario.spec.collectives) {
+    if (rows.empty()) {
+      break;
+    }
     text += "\n" + styled(std::string(json::name_of(collective)), Style::heading) + "\n";
     // Where links are played, what they make of the time stands in place of the number of elements.
     const bool links = scenario.topology != nullptr;
@@ -89,15 +115,23 @@ std::string collective_text(const sim::CollectiveScenario& scenario,
     }
     text += table.text() + seeds_text(scenario, collective, rows);
   }
-  text +=
-      wrap("bandwidths in GB/s as nccl-tests counts them; error: expected, absolute" +
-               std::string(scenario.topology ? "; links: time over that with every link wide enough" : ""),
-           80, 0) +
-      "\n";
+  text += rows.empty()
+              ? ""
+              : wrap("bandwidths in GB/s as nccl-tests counts them; error: expected, absolute" +
+                         std::string(scenario.topology ? "; links: time over that with every link wide enough"
+                                                       : ""),
+                     80, 0) +
+                    "\n";
   if (!report.steps.empty()) {
     text += "\n" + styled("who sends which chunk (#) to whom; + it is added", Style::heading) + "\n";
     for (const std::string& step : report.steps) {
       text += wrap(step, 80, 4) + "\n";
+    }
+  }
+  if (!report.losses.empty()) {
+    text += "\n" + styled("what the job loses", Style::heading) + "\n";
+    for (const std::string& loss : report.losses) {
+      text += wrap(loss, 80, 4) + "\n";
     }
   }
   for (const std::string& warning : report.result.warnings) {

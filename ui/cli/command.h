@@ -61,6 +61,9 @@ std::vector<std::string> long_options(const boost::program_options::options_desc
 // Runs the command line; prints problems; returns the exit code.
 int main_of(int argc, char** argv);
 
+// Writes a file; InputError with its path where that cannot be.
+void write_file(const std::string& path, const std::string& text);
+
 // Writes to standard output; a full disk or a closed pipe raises InputError naming it.
 void print(std::string_view text);
 

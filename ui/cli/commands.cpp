@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <iostream>
 
 #include "hwmodels/json/problem.h"
@@ -125,6 +126,14 @@ bool parse_options(const std::vector<std::string>& arguments, const Command& com
 std::vector<std::string> texts_of(const po::variables_map& options, const char* name,
                                   const std::vector<std::string>& otherwise) {
   return options.count(name) > 0 ? options[name].as<std::vector<std::string>>() : otherwise;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  if (!out.flush()) {
+    throw InputError(Problem{path, std::strerror(errno), "a file that can be written", ""});
+  }
 }
 
 void print(std::string_view text) {

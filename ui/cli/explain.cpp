@@ -4,15 +4,18 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "sim/report/collective_report.h"
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/together_report.h"
+#include "sim/report/training_explain.h"
 #include "sim/serving/simulation.h"
+#include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/command.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_text.h"
 
 namespace gpuplan::cli {
 
@@ -149,30 +152,100 @@ int explain_kernels(const sim::ScenarioFile& file, const std::vector<std::string
   return kDone;
 }
 
+Part part_of(const std::string& name, const sim::CollectiveRow& row) {
+  std::string limits = std::string(json::name_of(row.price.limiter));
+  if (row.played && !row.played->narrowest.empty()) {
+    limits = row.played->narrowest;
+  }
+  return {name, json::Value(row.time().si()),
+          fmt::format("{} = {:.2f} us, limited by {}", name, row.time().si() * 1e6, limits), row.why.lines};
+}
+
+// Rows of every variant, named "variant: row", and its workloads.
+std::vector<Part> parts_of(const sim::CollectiveScenario& scenario,
+                           const sim::CollectiveComparison& comparison) {
+  std::vector<Part> out;
+  for (const sim::VariantOutcome& variant : comparison.variants) {
+    const std::string prefix = scenario.variants.empty() ? "" : variant.scenario->spec.name + ": ";
+    for (std::size_t i = 0; i < variant.workloads.size(); ++i) {
+      const sim::CommunicationCost& cost = variant.workloads[i];
+      out.push_back({prefix + cost.name, json::Value(cost.step().si()),
+                     fmt::format("{}{}: collectives {}, exposed {}", prefix, cost.name,
+                                 si(cost.communication.si(), "s"), si(cost.exposed.si(), "s")),
+                     explain_workload(*variant.scenario, scenario.spec.workloads[i], cost)});
+    }
+    for (const sim::CollectiveRow& row : variant.rows) {
+      out.push_back(part_of(prefix + row.name(), row));
+    }
+  }
+  return out;
+}
+
 int explain_collectives(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
   const sim::Library library = sim::Library::load(data_root());
   const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
-  const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
+  std::vector<Part> all;
+  json::Value provenance;
+  if (sim::compares(scenario)) {
+    const sim::CollectiveComparison comparison = sim::compare_collectives(scenario, library);
+    all = parts_of(scenario, comparison);
+    provenance = comparison.result.provenance;
+  } else {
+    const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
+    for (const sim::CollectiveRow& row : rows) {
+      all.push_back(part_of(row.name(), row));
+    }
+    provenance = sim::report_collectives(scenario, rows, library).result.provenance;
+  }
   std::vector<Part> parts;
   std::vector<std::string> names;
-  for (const sim::CollectiveRow& row : rows) {
-    names.push_back(row.name());
+  for (Part& part : all) {
+    names.push_back(part.name);
     const bool wanted =
         words.empty() || std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-          return row.name().find(word) != std::string::npos;
+          return part.name.find(word) != std::string::npos;
         });
     if (wanted) {
-      parts.push_back({row.name(), json::Value(row.price.time.si()),
-                       fmt::format("{} = {:.2f} us, limited by {}", row.name(), row.price.time.si() * 1e6,
-                                   json::name_of(row.price.limiter)),
-                       row.why.lines});
+      parts.push_back(std::move(part));
+    }
+  }
+  if (const std::optional<sim::TogetherResult> together = sim::play_together(scenario, library)) {
+    for (const sim::ActivityResult& a : together->activities) {
+      names.push_back(a.name);
+      if (words.empty() || std::find(words.begin(), words.end(), a.name) != words.end()) {
+        parts.push_back({a.name, json::Value(a.time().si()),
+                         fmt::format("{} = {:.2f} us together with the others", a.name, a.time().si() * 1e6),
+                         sim::why_of(a)});
+      }
     }
   }
   if (parts.empty()) {
     throw InputError(Problem{"collective", "\"" + words.front().substr(0, 60) + "\"",
                              "a row of this scenario", did_you_mean(words.front(), names)});
   }
-  print_parts(parts, "collective", sim::report_collectives(scenario, rows).result.provenance, as_json);
+  print_parts(parts, "collective", provenance, as_json);
+  return kDone;
+}
+
+int explain_training(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingScenario scenario =
+      sim::resolve_training(file.document, file.name, file.base_dir, library);
+  if (const std::optional<sim::TrainingMisfit> misfit = sim::check_training_fit(scenario, library)) {
+    print(misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+  const auto kernels = kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir);
+  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  const sim::TrainingEstimator estimator(scenario.machine, kernels, collectives);
+  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, kernels, collectives);
+  const sim::Result result = sim::report_training(scenario, outcome, library);
+  std::vector<Part> parts;
+  for (const std::string& metric : words.empty() ? sim::training_headlines() : words) {
+    sim::ExplanationText text = sim::explain_training(scenario, outcome, result, estimator, metric);
+    parts.push_back({metric, result.find(metric)->value, std::move(text.title), std::move(text.lines)});
+  }
+  print_parts(parts, "metric", result.provenance, as_json);
   return kDone;
 }
 
@@ -202,6 +275,9 @@ int explain_command(const std::vector<std::string>& arguments) {
   const bool as_json = options.count("json") > 0;
   if (file.kind == "collective") {
     return explain_collectives(file, words, as_json);
+  }
+  if (file.kind == "training") {
+    return explain_training(file, words, as_json);
   }
   return file.kind == "kernel" ? explain_kernels(file, words, as_json)
                                : explain_serving(file, words, as_json);

@@ -9,8 +9,11 @@
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_kernels.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
+#include "sim/report/training_report.h"
 #include "sim/serving/simulation.h"
+#include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/collective_text.h"
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
@@ -18,6 +21,7 @@
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_text.h"
 
 namespace gpuplan::cli {
 
@@ -174,22 +178,69 @@ int run_kernels(const sim::ScenarioFile& file, const po::variables_map& options)
 }
 
 int run_collectives(const sim::ScenarioFile& file, const po::variables_map& options) {
-  for (const char* name : {"trace", "kernels"}) {
-    if (options.count(name) > 0) {
-      throw UsageError{fmt::format("--{}: a collective scenario has none", name)};
-    }
+  if (options.count("kernels") > 0) {
+    throw UsageError{"--kernels: a collective scenario has none"};
   }
   const sim::Library library = sim::Library::load(data_root());
   const sim::CollectiveScenario scenario = sim::resolve_collectives(file.document, file.name, library);
+  if (sim::compares(scenario)) {
+    const sim::CollectiveComparison comparison = sim::compare_collectives(scenario, library);
+    if (options.count("json") > 0) {
+      json::Value out = comparison.result.to_json();
+      out["table"] = comparison.table;
+      json::Array findings;
+      for (const std::string& finding : sim::findings_of(comparison)) {
+        findings.emplace_back(finding);
+      }
+      out["findings"] = json::Value(std::move(findings));
+      print(json::dump(out, 2) + "\n");
+    } else {
+      print(collective_comparison_text(scenario, comparison));
+    }
+    return kDone;
+  }
+  if (options.count("trace") > 0 && scenario.together.empty()) {
+    throw UsageError{"--trace: a collective scenario has a timeline with \"together\" only"};
+  }
   const std::vector<sim::CollectiveRow> rows = sim::price_collectives(scenario, library);
-  const sim::CollectiveReport report = sim::report_collectives(scenario, rows);
+  sim::CollectiveReport report = sim::report_collectives(scenario, rows, library);
+  const std::optional<sim::TogetherResult> together = sim::play_together(scenario, library);
+  if (together) {
+    sim::report_together(report, *together);
+  }
+  if (options.count("trace") > 0) {
+    write_file(options["trace"].as<std::string>(), json::dump(sim::together_trace(*together)) + "\n");
+  }
   if (options.count("json") > 0) {
     json::Value out = report.result.to_json();
     out["table"] = report.table;
+    if (together) {
+      out["together"] = sim::together_json(*together);
+    }
     print(json::dump(out, 2) + "\n");
   } else {
-    print(collective_text(scenario, rows, report));
+    print(collective_text(scenario, rows, report, together));
   }
+  return kDone;
+}
+
+int run_training(const sim::ScenarioFile& file, const po::variables_map& options) {
+  for (const char* name : {"trace", "kernels"}) {
+    if (options.count(name) > 0) {
+      throw UsageError{fmt::format("--{}: not yet for a training scenario", name)};
+    }
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingScenario scenario =
+      sim::resolve_training(file.document, file.name, file.base_dir, library);
+  const bool as_json = options.count("json") > 0;
+  if (const std::optional<sim::TrainingMisfit> misfit = sim::check_training_fit(scenario, library)) {
+    print(as_json ? json::dump(misfit_json(scenario, *misfit), 2) + "\n" : misfit_text(scenario, *misfit));
+    return kDoesNotFit;
+  }
+  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, library);
+  const sim::Result result = sim::report_training(scenario, outcome, library);
+  print(as_json ? json::dump(result.to_json(), 2) + "\n" : training_text(scenario, outcome, result));
   return kDone;
 }
 
@@ -210,6 +261,7 @@ int run_command(const std::vector<std::string>& arguments) {
   const sim::ScenarioFile file = scenario_file(options, paths[0]);
   return file.kind == "kernel"       ? run_kernels(file, options)
          : file.kind == "collective" ? run_collectives(file, options)
+         : file.kind == "training"   ? run_training(file, options)
                                      : run_serving(file, options);
 }
 

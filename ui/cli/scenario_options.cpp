@@ -19,10 +19,11 @@ sim::ScenarioFile scenario_file(const po::variables_map& options, const std::str
     overrides.push_back("seed=" + std::to_string(options["seed"].as<std::int64_t>()));
   }
   sim::ScenarioFile file = sim::load_scenario_file(path, overrides);
-  if (file.kind != "serving" && file.kind != "kernel" && file.kind != "collective") {
+  if (file.kind != "serving" && file.kind != "training" && file.kind != "kernel" &&
+      file.kind != "collective") {
     throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"",
-                             "a kind that this version simulates: serving, kernel or collective",
-                             did_you_mean(file.kind, {"serving", "kernel", "collective"})});
+                             "a kind that this version simulates: serving, training, kernel or collective",
+                             did_you_mean(file.kind, {"serving", "training", "kernel", "collective"})});
   }
   return file;
 }

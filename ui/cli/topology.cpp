@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 
 #include "hwmodels/catalogue/catalogue.h"
@@ -146,14 +144,6 @@ NamedCut cut_between(const fabric::Topology& topology, const std::string& text) 
     }
   }
   return {text, topology.cut(a, b)};
-}
-
-void write_file(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary);
-  out << text;
-  if (!out.flush()) {
-    throw InputError(Problem{path, std::strerror(errno), "a file that can be written", ""});
-  }
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include "calibrate/validate/own_rows.h"
 #include "calibrate/validate/pairs.h"
 #include "calibrate/validate/serving_rows.h"
+#include "calibrate/validate/training_rows.h"
+#include "hwmodels/collectives/communicator.h"
 #include "ui/cli/command.h"
 #include "ui/cli/terminal.h"
 
@@ -24,7 +26,7 @@ po::options_description described() {
   add("gpu", po::value<std::string>()->default_value(""),
       "NAME: GPU of a kernel table (default: the folder it lies in)");
   add("op", po::value<std::string>()->default_value(""),
-      "OP: operation a kernel table must hold (gemm, attention_prefill, ...)");
+      "OP: operation a kernel table must hold (gemm, attention_prefill, ...; collectives: all of them)");
   add("where", po::value<std::vector<std::string>>()->composing(),
       "FIELD=VALUE: only rows in which FIELD is VALUE (may be repeated); kernel tables also take !=, <, <=, "
       "> and >=, and the columns of the shape: 'm>=512'");
@@ -133,6 +135,12 @@ double figure_of(const calibrate::ErrorStatistics& errors, const std::string& na
       fmt::format("validate --fail-above: unknown figure '{}'; figures: median, mean, p90, max, bias", name)};
 }
 
+// Whether `op` names a collective, all of which --op collectives asks for.
+bool collective(const std::string& op) {
+  const auto names = collectives::enum_names(collectives::Collective{});
+  return std::find(names.begin(), names.end(), op) != names.end();
+}
+
 }  // namespace
 
 std::vector<std::string> validate_options() { return long_options(described()); }
@@ -145,7 +153,9 @@ int validate_command(const std::vector<std::string>& arguments) {
   auto files = texts_of(options, "files");
   const kernels::LeaveOut leave_out = left_out(options, files);
   if (files.empty()) {
-    throw UsageError{"validate takes measured tables: kernel CSV(.gz), serving CSV, or rows in JSON lines"};
+    throw UsageError{
+        "validate takes measured tables: kernel CSV(.gz), serving CSV, training rows, or own rows in JSON "
+        "lines"};
   }
   const auto where = conditions_of(options);
   const auto limits = pairs_of(options, "fail-above");
@@ -153,10 +163,11 @@ int validate_command(const std::vector<std::string>& arguments) {
   const std::string op = options["op"].as<std::string>();
 
   calibrate::ValidationRows rows;
-  bool serving = false;
+  bool serving = false, training = false;
   for (const std::string& file : files) {
     const bool serves = calibrate::is_serving_table(file), own = calibrate::is_own_rows(file);
-    if (leave_out != kernels::LeaveOut::nothing && (serves || own)) {
+    const bool trains = !serves && !own && calibrate::is_training_rows(file);
+    if (leave_out != kernels::LeaveOut::nothing && (serves || own || trains)) {
       throw UsageError{fmt::format("validate --leave-one-out takes kernel tables, not '{}'", file)};
     }
     if (serves) {
@@ -166,7 +177,10 @@ int validate_command(const std::vector<std::string>& arguments) {
       continue;
     }
     calibrate::ValidationRows table;
-    if (own) {
+    if (trains) {
+      training = true;
+      table = calibrate::validate_training_rows(file, library);
+    } else if (own) {
       serving = true;
       table = calibrate::validate_own_rows(file, library, options["jobs"].as<int>());
     } else if (calibrate::is_kernel_table(file)) {
@@ -176,12 +190,15 @@ int validate_command(const std::vector<std::string>& arguments) {
                                                       .leave_out = leave_out});
     } else {
       json::read_file(file, std::size_t{1} << 30);  // says when it cannot be read at all
-      throw InputError(Problem{file, "no table that validation knows",
-                               "the columns of a kernel or serving table, or rows with a scenario each", ""});
+      throw InputError(Problem{
+          file, "no table that validation knows",
+          "the columns of a kernel or serving table, training rows, or rows with a scenario each", ""});
     }
     std::erase_if(table.rows, [&](const calibrate::ValidationRow& row) {
       const auto found = row.key.find("op");
-      return (!op.empty() && (found == row.key.end() || found->second != op)) ||
+      const bool named = found != row.key.end() &&
+                         (op == found->second || (op == "collectives" && collective(found->second)));
+      return (!op.empty() && !named) ||
              !std::all_of(where.begin(), where.end(), [&](const calibrate::Condition& condition) {
                return condition.holds(row.key, row.shape);
              });
@@ -195,9 +212,17 @@ int validate_command(const std::vector<std::string>& arguments) {
   if (summary_options.group_by.empty() && serving) {
     summary_options.group_by = {"gpu", "framework", "metric"};
   }
+  if (summary_options.group_by.empty() && training) {
+    summary_options.group_by = {"family", "metric"};
+  }
   const calibrate::ErrorSummary summary = calibrate::summarise(rows, summary_options);
   json::Value as_json = calibrate::to_json(summary);
-  std::string as_text = calibrate::to_text(summary, serving ? "SI" : "s");
+  std::string as_text = calibrate::to_text(summary, serving || training ? "SI" : "s");
+  if (training) {
+    const auto baselines = calibrate::training_baselines(rows);
+    as_json["baselines"] = calibrate::to_json(baselines);
+    as_text += calibrate::to_text(baselines);
+  }
   if (options.count("pairs") > 0) {
     const calibrate::PairSummary pairs =
         calibrate::compare_pairs(calibrate::read_pairs(options["pairs"].as<std::string>()), rows);

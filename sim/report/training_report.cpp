@@ -1,0 +1,183 @@
+#include "sim/report/training_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace gpuplan::sim {
+
+namespace {
+
+class Metrics {
+ public:
+  explicit Metrics(std::vector<Metric>& metrics) : metrics_(metrics) {}
+  void add(const std::string& name, double value) {
+    metrics_.push_back({name, json::Value(value), std::nullopt});
+  }
+  void add(const std::string& name, double value, double spread) {
+    metrics_.push_back(
+        {name, json::Value(value), std::array<double, 2>{value / (1.0 + spread), value * (1.0 + spread)}});
+  }
+
+ private:
+  std::vector<Metric>& metrics_;
+};
+
+// 80 % of measured peaks lie this far from the model's (BLOOM, torchtitan and SimuMax rows of the
+// validation).
+constexpr double kMemorySpread = 0.15;
+
+void add_memory(const StageMemory& m, Metrics& out) {
+  out.add("training.memory.total_per_gpu", m.total().si(), kMemorySpread);
+  out.add("training.memory.weights_per_gpu", m.weights.si());
+  out.add("training.memory.gradients_per_gpu", m.gradients.si());
+  out.add("training.memory.optimizer_per_gpu", m.optimizer.si());
+  out.add("training.memory.activations_per_gpu", (m.activations + m.working).si(), kMemorySpread);
+  out.add("training.memory.buffers_per_gpu", (m.buffers + m.context + m.fragmentation).si());
+  out.add("training.memory.allocated_per_gpu", m.allocated().si(), kMemorySpread);
+}
+
+struct Prices {
+  std::optional<double> usd_per_hour, usd;
+  std::string hour_source, purchase_source;
+};
+Prices prices_of(const TrainingScenario& s, const Catalogue& catalogue) {
+  Prices out;
+  const PricePoint* rent = catalogue.latest_on_demand(s.machine.gpu.name);
+  const PricePoint* buy = catalogue.latest_purchase(s.machine.gpu.name);
+  out.usd_per_hour = s.spec.cost.usd_per_gpu_hour;
+  out.usd = s.spec.cost.usd_per_gpu;
+  out.hour_source = out.purchase_source = "scenario: cost";
+  if (!out.usd_per_hour) {
+    out.hour_source = "unknown: the catalogue has no on-demand price of " + s.machine.gpu.name;
+    if (rent != nullptr && rent->on_demand) {
+      out.usd_per_hour = rent->on_demand->si() * 3600.0;
+      out.hour_source =
+          fmt::format("catalogue: on demand, {} {}, {}", rent->vendor, rent->date, rent->source);
+    }
+  }
+  if (!out.usd) {
+    out.purchase_source = "unknown: the catalogue has no purchase price of " + s.machine.gpu.name;
+    if (buy != nullptr && buy->purchase) {
+      out.usd = buy->purchase->si();
+      out.purchase_source =
+          fmt::format("catalogue: purchase, {} {}, {}", buy->vendor, buy->date, buy->source);
+    }
+  }
+  return out;
+}
+
+void add_money(const TrainingScenario& s, const TrainingOutcome& o, const Prices& price, double busy,
+               Metrics& m) {
+  const double gpus = s.job.gpus, step = o.estimate.step.si(), tokens = s.job.tokens();
+  const double spread = o.estimate.spread80;
+  if (price.usd_per_hour) {
+    const double hourly = *price.usd_per_hour * gpus;
+    m.add("cost.usd_per_hour", hourly);
+    m.add("cost.usd_per_million_tokens", hourly / 3600.0 * step / tokens * 1e6, spread);
+  }
+  if (price.usd) {
+    m.add("cost.capex", *price.usd * gpus);
+  }
+  // As serving has it: TDP (0.15 + 0.85 of the time its kernels run), and the node's remaining power.
+  const double tdp = s.machine.gpu.tdp.si();
+  const double host = s.machine.node.power.si() > 0.0 && s.machine.node.gpu_count > 0
+                          ? std::max(0.0, s.machine.node.power.si() / s.machine.node.gpu_count - tdp)
+                          : 0.3 * tdp;
+  const double watts = (tdp * (0.15 + 0.85 * busy) + host) * gpus;
+  m.add("cost.energy_per_token", watts * step / tokens, spread);
+  m.add("power.mean", watts);
+}
+
+void add_bottlenecks(const StepEstimate& e, std::vector<Bottleneck>& out) {
+  const double step = e.step.si();
+  const auto add = [&](const char* resource, double seconds, std::string detail) {
+    if (seconds > 0.0) {
+      out.push_back({resource, seconds / step, std::move(detail)});
+    }
+  };
+  const auto& k = e.kernel_seconds;
+  const auto part = [&](TrainingPart p) { return k[static_cast<std::size_t>(p)]; };
+  add("matrix_units", part(TrainingPart::gemm) + part(TrainingPart::attention) + part(TrainingPart::experts),
+      "matrix products and attention");
+  add("hbm_bandwidth", part(TrainingPart::elementwise) + part(TrainingPart::optimizer),
+      "norms, activations, residuals, gradient accumulation, optimiser");
+  add("head", part(TrainingPart::head), "embedding, output matrix, loss");
+  add("communication", e.exposed.si(), "collectives that nothing hides");
+  add("pipeline_bubble", e.bubble.si(), "stages waiting for the pipeline to fill and drain");
+  add("launch", e.launch_bound_seconds, "the host launches kernels slower than the GPU runs them");
+  add("host_transfer", e.transfer.si(), "offloaded state over PCIe");
+  add("stragglers", (e.straggle + e.overhead).si(), "slowest node, once-a-step work of the host (assumed)");
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Bottleneck& a, const Bottleneck& b) { return a.share > b.share; });
+}
+
+}  // namespace
+
+FlopsPerSecond training_peak(const TrainingScenario& s) {
+  const Gpu& gpu = s.machine.gpu;
+  for (const Precision p : {s.job.precision.compute, Precision::bf16, Precision::fp16}) {
+    if (const auto peak = gpu.peak(p)) {
+      return *peak;
+    }
+  }
+  return gpu.vector_fp32_peak;
+}
+
+TrainingOutcome estimate_training(const TrainingScenario& s, const Library& library) {
+  return estimate_training(s, kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir),
+                           collectives::CollectiveModel::load(library.data_dir));
+}
+
+TrainingOutcome estimate_training(const TrainingScenario& s, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const StepConstants& constants) {
+  TrainingOutcome out;
+  out.step = lower_training(s.job);
+  out.estimate = TrainingEstimator(s.machine, kernels, collectives, constants).estimate(s.job, out.step);
+  out.memory = plan_training_memory(s.machine.gpu, s.job);
+  return out;
+}
+
+Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& library) {
+  Result result;
+  result.scenario = resolved_json(s);
+  Metrics m(result.metrics);
+  const StepEstimate& e = o.estimate;
+  const double step = e.step.si(), gpus = s.job.gpus, tokens = s.job.tokens(), spread = e.spread80;
+  const double peak = training_peak(s).si();
+  m.add("training.step_time", step, spread);
+  m.add("training.tokens_per_s", tokens / step, spread);
+  m.add("training.tokens_per_s_per_gpu", tokens / step / gpus, spread);
+  m.add("training.model_flops_per_s_per_gpu", e.model_flops / step / gpus, spread);
+  m.add("training.mfu", e.model_flops / step / gpus / peak, spread);
+  m.add("training.hfu", e.hardware_flops / step / gpus / peak, spread);
+  m.add("training.bubble_fraction", e.bubble.si() / step);
+  m.add("training.exposed_communication_fraction", e.exposed.si() / step);
+  add_memory(o.memory.peak(), m);
+  const Prices price = prices_of(s, library.hardware);
+  double busy = 0.0;
+  for (const double seconds : e.kernel_seconds) {
+    busy += seconds / step;
+  }
+  add_money(s, o, price, std::min(1.0, busy), m);
+  result.provenance = json::Value(json::Object{});
+  result.provenance["kernels"] =
+      "kernel models of " + s.machine.gpu.name + " (gpuplan kernels explains each)";
+  result.provenance["collectives"] = "NCCL's algorithm choice, constants fitted to measurements";
+  result.provenance["memory"] = "counted tensor by tensor; context, NCCL buffers and fragmentation assumed";
+  result.provenance["step"] =
+      "analytic: schedule formula; overlap slowdown measured (Galvatron), jitter and "
+      "launch time fitted, the rest assumed";
+  result.provenance["mfu"] = "model FLOPs as PaLM counts them: attention in full, no recomputation";
+  result.provenance["cost"] = price.hour_source;
+  result.provenance["capex"] = price.purchase_source;
+  add_bottlenecks(e, result.bottlenecks);
+  result.warnings = s.notes;
+  if (s.job.model.moe) {
+    result.warnings.push_back("mixture of experts: priced from forward kernels, not yet validated");
+  }
+  return result;
+}
+
+}  // namespace gpuplan::sim

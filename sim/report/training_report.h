@@ -1,0 +1,38 @@
+// A training step's estimate as the metrics of the contract, and whether it fits.
+#pragma once
+
+#include "sim/report/result.h"
+#include "sim/scenario/training_scenario.h"
+#include "sim/training/estimate.h"
+#include "workloads/memory/training_memory.h"
+
+namespace gpuplan::sim {
+
+struct TrainingOutcome {
+  TrainingStep step;
+  StepEstimate estimate;
+  TrainingMemory memory;
+};
+TrainingOutcome estimate_training(const TrainingScenario& scenario, const Library& library);
+// The same with models at hand.
+TrainingOutcome estimate_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const StepConstants& constants = {});
+
+Result report_training(const TrainingScenario& scenario, const TrainingOutcome& outcome,
+                       const Library& library);
+
+// The peak FLOP/s that MFU is a share of: of the compute format, dense.
+FlopsPerSecond training_peak(const TrainingScenario& scenario);
+
+struct TrainingMisfit {
+  TrainingMemory memory;
+  Bytes short_by;
+  std::string culprit;                // the largest class of tensors: "optimizer"
+  std::vector<std::string> remedies;  // --set arguments of one change each that fits, cheapest in time first
+};
+// Nothing where it fits.
+std::optional<TrainingMisfit> check_training_fit(const TrainingScenario& scenario, const Library& library);
+json::Value misfit_json(const TrainingScenario& scenario, const TrainingMisfit& misfit);
+
+}  // namespace gpuplan::sim

@@ -1,0 +1,107 @@
+#include "sim/scenario/training_scenario.h"
+
+#include <fmt/format.h>
+
+namespace gpuplan::sim {
+
+namespace {
+
+void resolve_machine(TrainingScenario& out, const std::string& at, std::vector<Problem>& problems) {
+  CollectiveMachineSpec& machine = out.spec.machine;
+  TrainingMachine& m = out.machine;
+  machine.gpus_per_node = machine.gpus_per_node > 0 ? machine.gpus_per_node : m.node.gpu_count;
+  machine.nics = machine.nics > 0 ? machine.nics : m.node.nic_count;
+  machine.nic_bandwidth = machine.nic_bandwidth.si() > 0.0 ? machine.nic_bandwidth : m.node.nic_bandwidth;
+  if (machine.gpus_per_node > m.node.gpu_count) {
+    problems.push_back({at + ".gpus_per_node", std::to_string(machine.gpus_per_node),
+                        fmt::format("at most the {} GPUs of {}", m.node.gpu_count, m.node.name), ""});
+  }
+  if (machine.nodes > 1 && (machine.nics < 1 || machine.nic_bandwidth.si() <= 0.0)) {
+    problems.push_back({at + ".nics",
+                        fmt::format("{} of {:.3g} B/s", machine.nics, machine.nic_bandwidth.si()),
+                        "NICs to join the nodes: nics and nic_bandwidth", ""});
+  }
+  if (machine.fabric && machine.fabric->oversubscription > 1.0) {
+    machine.nic_bandwidth = machine.nic_bandwidth / machine.fabric->oversubscription;
+    out.notes.push_back(fmt::format(
+        "oversubscription {:g}: every NIC is priced at its share of the uplinks, {:.3g} B/s, as if "
+        "all traffic left its leaf",
+        machine.fabric->oversubscription, machine.nic_bandwidth.si()));
+  }
+  m.node.nic_count = machine.nics;
+  m.node.nic_bandwidth = machine.nic_bandwidth;
+  m.nodes = machine.nodes;
+  m.gpus_per_node = machine.gpus_per_node;
+  m.network = machine.network;
+  m.net_latency = machine.net_latency;
+  m.network_reduces = machine.network_reduces;
+}
+
+}  // namespace
+
+TrainingScenario resolve_training(const json::Value& document, const std::string& name,
+                                  const std::string& base_dir, const Library& library) {
+  const std::string at = name + ": $";
+  std::vector<Problem> problems;
+  TrainingScenario out;
+  json::read(document, at, out.spec, problems);
+  TrainingSpec& spec = out.spec;
+  if (spec.kind != "training") {
+    problems.push_back({at + ".kind", "\"" + spec.kind.substr(0, 60) + "\"", "\"training\"",
+                        did_you_mean(spec.kind, {"training"})});
+  }
+  out.machine.gpu = resolve_gpu(spec.machine.gpu, at + ".machine.gpu", library, problems);
+  out.machine.node =
+      resolve_node(spec.machine.node, out.machine.gpu, at + ".machine.node", library, problems, out.notes);
+  TrainingJob& job = out.job;
+  job.model = resolve_model(spec.model, at + ".model", base_dir, library, problems);
+  if (problems.empty()) {
+    resolve_machine(out, at + ".machine", problems);
+    job.gpus = out.machine.nodes * out.machine.gpus_per_node;
+    job.parallelism = spec.parallelism;
+    job.batch = spec.batch;
+    job.recompute = spec.recompute;
+    job.recompute_layers = spec.recompute_layers;
+    job.precision = spec.precision;
+    job.optimizer = spec.optimizer;
+    job.offload = spec.offload;
+    job.fine_tune = spec.fine_tune;
+    job.software = spec.software;
+    job.expert_imbalance = spec.expert_imbalance;
+    resolve_job(job, at, problems);
+  }
+  if (!problems.empty()) {
+    throw InputError(std::move(problems));
+  }
+  spec.parallelism = job.parallelism;
+  spec.batch = job.batch;
+  spec.precision = job.precision;
+  spec.software = job.software;
+  const Precision compute = job.precision.compute;
+  if (compute != Precision::fp32 && !out.machine.gpu.peak(compute)) {
+    out.notes.push_back(fmt::format("{} has no matrix unit for {}: priced as 16 bit", out.machine.gpu.name,
+                                    json::name_of(compute)));
+  }
+  return out;
+}
+
+json::Value resolved_json(const TrainingScenario& scenario) {
+  json::Value out = json::write(scenario.spec);
+  out["machine"]["gpu"] = scenario.machine.gpu.name;
+  out["machine"]["node"] = scenario.machine.node.name;
+  return out;
+}
+
+json::Value training_schema() {
+  json::Value schema = json::schema_of<TrainingSpec>();
+  json::Value out;
+  out["$schema"] = "https://json-schema.org/draft/2020-12/schema";
+  out["title"] = "gpuplan scenario, kind training";
+  for (const json::Member& member : schema.object()) {
+    out[member.first] = member.second;
+  }
+  (*out.find("properties")->find("kind"))["const"] = "training";
+  return out;
+}
+
+}  // namespace gpuplan::sim

@@ -1,0 +1,76 @@
+// A training scenario: one step of training a model on a machine, split as it says.
+//
+//   {"schema": 1, "kind": "training", "name": "13B", "machine": {"gpu": "H100-SXM5-80GB", "nodes": 8},
+//    "model": "llama-2-13b", "parallelism": {"sharding": "fsdp"},
+//    "batch": {"global_batch": 512, "micro_batch": 2, "seq_len": 4096}}
+#pragma once
+
+#include "sim/scenario/collective_scenario.h"
+#include "sim/scenario/serving_spec.h"
+#include "sim/training/placement.h"
+#include "workloads/training/job.h"
+
+namespace gpuplan::sim {
+
+struct TrainingSpec {
+  int schema = 1;
+  std::string kind = "training";
+  std::string name = "unnamed", description;
+  CollectiveMachineSpec machine;
+  json::Value model = json::Value("llama-2-13b");
+  TrainingParallelism parallelism;
+  TrainingBatch batch;
+  Recompute recompute = Recompute::none;
+  int recompute_layers = 0;
+  TrainingPrecision precision;
+  Optimizer optimizer = Optimizer::adamw;
+  Offload offload = Offload::none;
+  FineTuneSpec fine_tune;
+  TrainingSoftware software;
+  double expert_imbalance = 1.0;
+  CostSpec cost;
+  std::int64_t seed = 1;
+};
+template <class V>
+void describe(V& v, TrainingSpec& s) {
+  v.field("schema", s.schema, "version of this format", json::Range{.min = 1, .max = 1}, json::required);
+  v.field("kind", s.kind, "what is simulated", json::required);
+  v.field("name", s.name, "shown in reports");
+  v.field("description", s.description, "what the scenario is for");
+  v.field("machine", s.machine, "what runs it", json::required);
+  v.field(
+      "model", s.model,
+      "catalogue name, {\"base\": name, and fields to override} or {\"hf_config\": path of a Hugging Face "
+      "config.json}",
+      json::required);
+  v.field("parallelism", s.parallelism, "how the model is spread over the GPUs");
+  v.field("batch", s.batch, "what a step processes", json::required);
+  v.field("recompute", s.recompute, "activations that the backward pass computes again");
+  v.field("recompute_layers", s.recompute_layers, "of a stage, that do so; 0: all",
+          json::Range{.min = 0, .max = 100000});
+  v.field("precision", s.precision, "number formats");
+  v.field("optimizer", s.optimizer, "the optimiser, which decides the state kept for each weight");
+  v.field("offload", s.offload, "what lies in host memory");
+  v.field("fine_tune", s.fine_tune, "what is trained");
+  v.field("software", s.software, "what runs the step");
+  v.field("expert_imbalance", s.expert_imbalance, "tokens of the most loaded rank's experts over the mean",
+          json::Range{.min = 1, .max = 1000});
+  v.field("cost", s.cost, "money");
+  v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
+}
+
+struct TrainingScenario {
+  TrainingSpec spec;  // resolved: optional fields hold the values used
+  TrainingMachine machine;
+  TrainingJob job;
+  std::vector<std::string> notes;
+};
+
+// Validates and resolves. Throws InputError with all problems of the document at once.
+TrainingScenario resolve_training(const json::Value& document, const std::string& name,
+                                  const std::string& base_dir, const Library& library);
+
+json::Value resolved_json(const TrainingScenario& scenario);
+json::Value training_schema();
+
+}  // namespace gpuplan::sim

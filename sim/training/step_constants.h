@@ -1,0 +1,33 @@
+// Constants of a training step that no kernel or collective measurement holds. Few, shared by all jobs; what
+// differs by software is named for it.
+#pragma once
+
+#include <array>
+
+namespace gpuplan::sim {
+
+struct StepConstants {
+  // Matrix and attention kernels in a training step over the same kernels alone: clocks that a power limit
+  // leaves over minutes, against those of a short benchmark. By architecture; Hopper's at 700 W (the
+  // catalogue notes 1.4 to 1.7 GHz sustained of 1.83), and as the cube root of the power below it.
+  double stretch_ampere = 1.0, stretch_hopper = 1.07, stretch_blackwell = 1.07;
+  double hopper_watts = 700.0;
+  // Host time per kernel of a layer (s), by framework: megatron, megatron_2021, deepspeed, fsdp, compiled.
+  // deepspeed: the single-node rows at micro-batch 1, where the host sets the pace (3.1 to 3.5 ms a layer and
+  // micro-batch for 54 kernels, checkpointing and its random-number states included); others assumed.
+  std::array<double, 5> launch = {10e-6, 20e-6, 58e-6, 15e-6, 6e-6};
+  // Compute while a collective runs on the same GPU takes so much longer: Galvatron measured 1.126 with an
+  // all-reduce beside (TRAINING_FACTS).
+  double overlap_slowdown = 0.126;
+  // Share of a collective that hides behind the matrix product it was cut up with; assumed.
+  double hidden_by_matrices = 0.7;
+  // The slowest of n nodes against their mean: 1 + jitter sqrt(2 ln n), the expected maximum of n normal
+  // variables; assumed.
+  double jitter = 0.01;
+  // Once a step: loss to the host, clipping, data loader, Python (s); assumed.
+  double step_overhead = 5.0e-3;
+  // 80 % of measurements lie within time / (1 + s) .. time (1 + s); from `gpuplan validate`.
+  double spread80 = 0.2;
+};
+
+}  // namespace gpuplan::sim

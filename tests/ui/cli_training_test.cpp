@@ -1,0 +1,81 @@
+// Training scenarios and measured training rows on the command line.
+#include "tests/ui/cli_testing.h"
+
+namespace {
+const std::string kFsdp = "scenarios/training/llama2-13b-fsdp-64xh100.json";
+}
+
+TEST_CASE("cli: a training run prints the metrics of the contract", "[cli]") {
+  const Answer answer = gpuplan_command("run " + kFsdp + " --json");
+  REQUIRE(answer.code == 0);
+  const Value out = gpuplan::json::parse(answer.out, "out");
+  for (const char* name :
+       {"step_time", "tokens_per_s", "tokens_per_s_per_gpu", "model_flops_per_s_per_gpu", "mfu", "hfu",
+        "bubble_fraction", "exposed_communication_fraction", "memory.total_per_gpu", "memory.weights_per_gpu",
+        "memory.gradients_per_gpu", "memory.optimizer_per_gpu", "memory.activations_per_gpu",
+        "memory.buffers_per_gpu"}) {
+    INFO(name);
+    const Value* found = out.find("metrics")->find(std::string("training.") + name);
+    REQUIRE(found != nullptr);
+    CHECK(found->is_number());
+  }
+  const Value& step = *out.find("uncertainty")->find("training.step_time");
+  const double value = out.find("metrics")->find("training.step_time")->number();
+  CHECK(step.array()[0].number() < value);
+  CHECK(step.array()[1].number() > value);
+  CHECK(gpuplan_command("run " + kFsdp + " --json").out == answer.out);
+}
+
+TEST_CASE("cli: a training job that does not fit exits 4 and says what would", "[cli]") {
+  const Answer text = gpuplan_command("run " + kFsdp + " --set parallelism.sharding=ddp");
+  CHECK(text.code == 4);
+  CHECK(text.out.find("most of it is optimizer") != std::string::npos);
+  CHECK(text.out.find("--set parallelism.sharding=fsdp") != std::string::npos);
+  CHECK(widest_line(text.out).first <= 80);
+  const Answer json = gpuplan_command("run " + kFsdp + " --set parallelism.sharding=ddp --json");
+  CHECK(json.code == 4);
+  const Value out = gpuplan::json::parse(json.out, "out");
+  CHECK(out.find("does_not_fit")->find("culprit")->string() == "optimizer");
+  CHECK(out.find("does_not_fit")->find("short_by")->number() > 1e9);
+}
+
+TEST_CASE("cli: mistakes in a training scenario are all named, with their path", "[cli]") {
+  const Answer answer =
+      gpuplan_command("run " + kFsdp +
+                      " --set parallelism.tensor=3 --set parallelism.shardin=fsdp --set recompute=ful --set "
+                      "model=llama-2-13");
+  CHECK(answer.code == 3);
+  CHECK(answer.err.find("$.parallelism.shardin") != std::string::npos);
+  CHECK(answer.err.find("did you mean full?") != std::string::npos);
+  CHECK(answer.err.find("llama-2-13b") != std::string::npos);
+  const Answer split = gpuplan_command("run " + kFsdp + " --set parallelism.tensor=3");
+  CHECK(split.code == 3);
+  CHECK(split.err.find("a divisor of the 40 attention heads") != std::string::npos);
+  CHECK(split.err.find("a product of the 64 GPUs") != std::string::npos);
+  CHECK(gpuplan_command("run " + kFsdp + " --trace x.json").code == 2);
+}
+
+TEST_CASE("cli: explain derives the headlines of a training run", "[cli]") {
+  const Answer answer = gpuplan_command("explain " + kFsdp);
+  CHECK(answer.code == 0);
+  CHECK(answer.out.find("forward: qkv") != std::string::npos);
+  CHECK(answer.out.find("a layer keeps") != std::string::npos);
+  CHECK(widest_line(answer.out).first <= 80);
+  CHECK(gpuplan_command("explain " + kFsdp + " training.mfo").code == 3);
+}
+
+TEST_CASE("cli: validate reads training rows and prints baselines", "[cli]") {
+  const std::string rows = sandbox().file(
+      "training.jsonl",
+      R"json({"id": "a", "source": "test", "model": {"name": "GPT-3.6B", "layers": 30, "hidden": 3072, "heads": 32, "ffn": 12288, "vocab": 51200, "seq_len": 2048}, "gpu": "A100-SXM-80GB", "num_gpus": 64, "gpus_per_node": 8, "interconnect": "x", "parallelism": {"dp": 32, "zero_stage": 0, "tp": 2, "pp": 1}, "micro_batch": 16, "global_batch": 512, "precision": "fp16", "activation_recompute": "full", "framework": "Megatron-LM 2021", "metrics": {"step_time_s": 3.6974}}
+{"id": "b", "source": "test", "model": {"name": "unheard of", "seq_len": 2048}, "gpu": "A100-SXM-80GB", "num_gpus": 8, "gpus_per_node": 8, "parallelism": {"dp": 8, "tp": 1}, "global_batch": 8, "precision": "fp16", "framework": "x", "metrics": {"step_time_s": 1.0}}
+)json");
+  const Answer text = gpuplan_command("validate " + rows);
+  CHECK(text.code == 0);
+  CHECK(text.out.find("skipped 1: scenario refused") != std::string::npos);
+  CHECK(text.out.find("A: FLOPs / efficiency") != std::string::npos);
+  CHECK(widest_line(text.out).first <= 80);
+  const Value out = gpuplan::json::parse(gpuplan_command("validate --json " + rows).out, "out");
+  CHECK(out.find("baselines")->array().size() == 1);
+  CHECK(out.find("overall")->find("count")->number() == 1);
+}

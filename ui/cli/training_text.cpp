@@ -1,0 +1,134 @@
+#include "ui/cli/training_text.h"
+
+#include <fmt/format.h>
+
+#include "ui/cli/terminal.h"
+
+namespace gpuplan::cli {
+
+namespace {
+
+std::string gb(Bytes bytes) { return fmt::format("{:.2f} GB", bytes.si() * 1e-9); }
+
+std::string split_text(const sim::TrainingScenario& s) {
+  const TrainingParallelism& p = s.job.parallelism;
+  std::string text = fmt::format("{} x {} ({} nodes of {}): data {}", s.job.gpus, s.machine.gpu.name,
+                                 s.machine.nodes, s.machine.gpus_per_node, s.job.data());
+  text += fmt::format(" ({})", json::name_of(p.sharding));
+  if (p.tensor > 1) {
+    text += fmt::format(", tensor {}{}", p.tensor, s.job.sequence_parallel() ? " with sequence" : "");
+  }
+  if (p.context > 1) {
+    text += fmt::format(", context {} ({})", p.context, json::name_of(p.context_exchange));
+  }
+  if (p.expert > 1) {
+    text += fmt::format(", expert {}", p.expert);
+  }
+  if (p.pipeline > 1) {
+    text += fmt::format(", pipeline {} ({}{})", p.pipeline, json::name_of(*p.schedule),
+                        p.virtual_stages > 1 ? fmt::format(", {} chunks", p.virtual_stages) : "");
+  }
+  return text;
+}
+
+void add_step(const sim::StepEstimate& e, double micro_batches, std::string& text) {
+  const double step = e.step.si();
+  Table table({"of a step", "time", "share", ""});
+  const auto row = [&](const std::string& name, double seconds) {
+    if (seconds > 0.0) {
+      table.row({name, si(seconds, "s"), percent(seconds / step), bar(seconds / step, 20)});
+    }
+  };
+  double kernels = 0.0;
+  for (std::size_t i = 0; i < kTrainingParts; ++i) {
+    row(std::string(json::name_of(static_cast<TrainingPart>(i))), e.kernel_seconds[i]);
+    kernels += e.kernel_seconds[i];
+  }
+  row("collectives not hidden", e.exposed.si());
+  row("pipeline bubble", e.bubble.si());
+  row("host launches", e.launch_bound_seconds);
+  row("host transfer", e.transfer.si());
+  const double slowed = e.steady.si() + e.optimizer.si() - kernels - e.launch_bound_seconds -
+                        micro_batches * e.stages[e.slowest].exposed.si();
+  row("kernels slowed by overlap", slowed > 1e-6 * step ? slowed : 0.0);
+  row("once a step (assumed)", e.overhead.si());
+  row("stragglers", e.straggle.si());
+  text += table.text();
+}
+
+void add_memory(const TrainingMemory& memory, std::string& text) {
+  const StageMemory& m = memory.peak();
+  const double usable = memory.usable.si();
+  Table table({fmt::format("memory of a GPU of stage {}", m.stage), "bytes", "share", ""});
+  const auto row = [&](const char* name, Bytes bytes) {
+    table.row({name, gb(bytes), percent(bytes.si() / usable), bar(bytes.si() / usable, 20)});
+  };
+  row("weights", m.weights);
+  row("gradients", m.gradients);
+  row("optimiser", m.optimizer);
+  row("activations", m.activations);
+  row("working", m.working);
+  row("communication buffers", m.buffers);
+  row("CUDA, NCCL (assumed)", m.context);
+  row("fragmentation (assumed)", m.fragmentation);
+  row("total", m.total());
+  text += table.text();
+}
+
+}  // namespace
+
+std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOutcome& o,
+                          const sim::Result& result) {
+  std::string text = styled(s.spec.name, Style::heading) + "\n";
+  if (!s.spec.description.empty()) {
+    text += wrap(s.spec.description, 80, 0) + "\n";
+  }
+  text += "\n" + wrap(split_text(s), 80, 2) + "\n";
+  const TrainingBatch& b = s.job.batch;
+  text += wrap(fmt::format(
+                   "{}: {} sequences of {} tokens a step, {} micro-batches of {} a rank, {}, recompute {}",
+                   s.job.model.name, b.global_batch, b.seq_len, s.job.micro_batches(), b.micro_batch,
+                   json::name_of(s.job.precision.compute), json::name_of(s.job.recompute)),
+               80, 2) +
+          "\n\n";
+  const auto number = [&](const char* name) { return result.number(name); };
+  const sim::Metric* step = result.find("training.step_time");
+  text += fmt::format("{}  {} a step ({} to {} with 80 %)\n", styled("step", Style::heading),
+                      si(number("training.step_time"), "s"), si((*step->interval80)[0], "s"),
+                      si((*step->interval80)[1], "s"));
+  text +=
+      fmt::format("      {} tokens/s, {} per GPU; {} per GPU\n      MFU {}, HFU {}\n",
+                  grouped(number("training.tokens_per_s")), grouped(number("training.tokens_per_s_per_gpu")),
+                  si(number("training.model_flops_per_s_per_gpu"), "FLOP/s"), percent(number("training.mfu")),
+                  percent(number("training.hfu")));
+  if (result.find("cost.usd_per_million_tokens") != nullptr) {
+    text += fmt::format("      USD {:.4f} per million tokens, {} per token\n",
+                        number("cost.usd_per_million_tokens"), si(number("cost.energy_per_token"), "J"));
+  }
+  text += "\n";
+  add_step(o.estimate, o.step.micro_batches, text);
+  text += "\n";
+  add_memory(o.memory, text);
+  for (const std::string& warning : result.warnings) {
+    text += styled("warning  ", Style::bad) + wrap(warning, 71, 9) + "\n";
+  }
+  return text;
+}
+
+std::string misfit_text(const sim::TrainingScenario& s, const sim::TrainingMisfit& misfit) {
+  std::string text =
+      wrap(fmt::format("{} does not fit on {}: short by {} per GPU of stage {}; most of it is {}",
+                       s.job.model.name, s.machine.gpu.name, gb(misfit.short_by), misfit.memory.peak().stage,
+                       misfit.culprit),
+           80, 2) +
+      "\n\n";
+  add_memory(misfit.memory, text);
+  text += misfit.remedies.empty() ? "\nno single change of those known makes it fit\n"
+                                  : "\nwhat would fit, one change each, fastest first:\n";
+  for (const std::string& remedy : misfit.remedies) {
+    text += "  --set " + wrap(remedy, 72, 8) + "\n";
+  }
+  return text;
+}
+
+}  // namespace gpuplan::cli

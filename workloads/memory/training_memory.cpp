@@ -1,0 +1,156 @@
+#include "workloads/memory/training_memory.h"
+
+#include <algorithm>
+
+#include "workloads/memory/activation.h"
+#include "workloads/memory/serving_memory.h"
+#include "workloads/training/stages.h"
+
+namespace gpuplan {
+
+namespace {
+
+// fsdp keeps fp32 weights, sharded, and gathers them in 16 bits; the others keep 16-bit weights and count the
+// fp32 copy with the optimiser.
+bool master_is_the_weight(const TrainingJob& job) {
+  return job.parallelism.sharding == Sharding::fsdp && *job.software.master_weights &&
+         job.fine_tune.method == FineTune::full;
+}
+
+double moments(const TrainingJob& job) {
+  const double wide = *job.software.master_weights || job.weight_bytes() == 4.0 ? 4.0 : job.weight_bytes();
+  switch (job.optimizer) {
+    case Optimizer::adamw:
+      return 2.0 * wide;
+    case Optimizer::adamw_8bit:
+      return 2.0 * (1.0 + 4.0 / 256.0);  // an fp32 scale per 256 (bitsandbytes' block is 256)
+    case Optimizer::adafactor:
+      return 0.01;  // a row and a column of each matrix
+    case Optimizer::sgd:
+    case Optimizer::muon:
+      return wide;  // momentum
+  }
+  return 0.0;
+}
+
+void add_states(const TrainingJob& job, const RankParameters& p, StageMemory& out) {
+  const TrainingParallelism& parallel = job.parallelism;
+  // Experts are replicated, and so sharded, over what of the data-parallel ranks the expert group leaves.
+  const double shards = job.shard_ranks();
+  const double expert_shards =
+      std::max(1.0, shards * parallel.tensor / std::max(parallel.tensor, parallel.expert));
+  const auto over = [&](bool sharded) {
+    return sharded ? p.dense / shards + p.experts / expert_shards : p.total();
+  };
+  const Sharding s = parallel.sharding;
+  const bool frozen = job.fine_tune.method != FineTune::full;
+  const double stored = job.fine_tune.method == FineTune::qlora ? bytes_per_element(Precision::int4)
+                        : master_is_the_weight(job)             ? 4.0
+                                                                : job.weight_bytes();
+  const bool stays = job.offload != Offload::optimizer_and_weights;
+  const double copies = job.schedule() == PipelineSchedule::dualpipe ? 2.0 : 1.0;
+  out.weights = Bytes(stays ? copies * stored * over(job.shards_weights()) : 0.0);
+  const double trained = frozen ? p.trained : 1.0;  // elements, or of each element
+  if (frozen) {
+    out.weights += Bytes(job.weight_bytes() * trained);
+    out.gradients = Bytes(job.gradient_bytes() * trained);
+    out.optimizer = Bytes(job.offload == Offload::none ? optimizer_bytes(job) * trained : 0.0);
+    return;
+  }
+  const bool gradients_sharded = s != Sharding::ddp && s != Sharding::zero1;
+  out.gradients = Bytes(job.gradient_bytes() * over(gradients_sharded));
+  out.optimizer = Bytes(job.offload == Offload::none ? optimizer_bytes(job) * over(s != Sharding::ddp) : 0.0);
+}
+
+void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
+  const int layers = layers_of_stage(job, stage), sparse = moe_layers_of_stage(job, stage);
+  const int again = job.recompute == Recompute::none ? 0
+                    : job.recompute_layers > 0       ? std::min(job.recompute_layers, layers)
+                                                     : layers;
+  double stored = 0.0, working = 0.0;
+  for (int i = 0; i < layers; ++i) {
+    const bool experts = i >= layers - sparse;
+    const LayerActivations a = layer_activations(job, experts, i < again ? job.recompute : Recompute::none);
+    stored += a.stored.si();
+    working = std::max(working, a.working.si());
+  }
+  const double in_flight = micro_batches_in_flight(job, stage);
+  out.activations = Bytes(in_flight * stored);
+  if (stage == 0) {
+    out.activations += in_flight * embedding_activations(job);
+  }
+  // Gradient of a layer's widest tensors beside it, while it is differentiated.
+  const Model& m = job.model;
+  const double tokens = static_cast<double>(job.local_tokens()), e = job.activation_bytes();
+  const double widest = tokens * e * (std::max(m.ffn, 4 * m.hidden) / job.parallelism.tensor + m.hidden);
+  out.working = Bytes(working + widest);
+  if (stage == job.parallelism.pipeline - 1) {
+    // The logits are alive together with their gradient, before any layer is differentiated. Megatron's fused
+    // loss computes in fp32: a copy and its exponentials beside the 16-bit logits.
+    const double gradient = (*job.software.fused_loss ? 8.0 : e + 4.0) * tokens *
+                            static_cast<double>(m.vocab) / job.parallelism.tensor;
+    out.working = max(out.working, head_activations(job) + Bytes(gradient));
+  }
+}
+
+void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryConstants& c,
+                 StageMemory& out) {
+  const TrainingParallelism& parallel = job.parallelism;
+  const int ranks = job.data() * parallel.context;
+  double buffers = 0.0;
+  if (job.shards_weights() && job.shard_ranks() > 1) {
+    // The layer that runs and the one being gathered, and the gradient of one being reduced.
+    buffers = p.layer * (2.0 * job.gather_bytes() + job.reduce_bytes());
+  } else if (ranks > 1 && parallel.sharding == Sharding::ddp && job.software.framework == Framework::fsdp) {
+    buffers = 2.0 * c.bucket;
+  } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {
+    buffers = p.layer * job.reduce_bytes();
+  }
+  if (job.offload != Offload::none) {
+    buffers += 2.0 * p.layer * job.weight_bytes();
+  }
+  int groups = 0;
+  for (const int size : {parallel.tensor, parallel.pipeline, parallel.context, parallel.expert, ranks}) {
+    groups += size > 1 ? 1 : 0;
+  }
+  out.buffers = Bytes(buffers);
+  out.context = Bytes(c.context + groups * c.communicator);
+  out.fragmentation = c.fragmentation * (out.activations + out.working + out.buffers);
+}
+
+}  // namespace
+
+double optimizer_bytes(const TrainingJob& job) {
+  const bool master = *job.software.master_weights && job.weight_bytes() < 4.0 && !master_is_the_weight(job);
+  return moments(job) + (master ? 4.0 : 0.0);
+}
+
+TrainingMemory plan_training_memory(const Gpu& gpu, const TrainingJob& job,
+                                    const MemoryConstants& constants) {
+  TrainingMemory out;
+  out.usable = usable_memory(gpu);
+  for (int stage = 0; stage < job.parallelism.pipeline; ++stage) {
+    StageMemory one;
+    one.stage = stage;
+    const RankParameters p = rank_parameters(job, stage);
+    add_states(job, p, one);
+    add_activations(job, stage, one);
+    add_buffers(job, p, constants, one);
+    out.stages.push_back(one);
+  }
+  for (std::size_t i = 1; i < out.stages.size(); ++i) {
+    if (out.stages[i].total() > out.stages[out.fullest].total()) {
+      out.fullest = i;
+    }
+  }
+  const StageMemory& peak = out.peak();
+  const Bytes always = peak.weights + peak.optimizer + peak.context;
+  const Bytes forward = peak.activations + peak.fragmentation + peak.buffers;
+  out.phases = {{"before the step", always},
+                {"last forward pass before a backward", always + forward + peak.gradients},
+                {"backward pass", peak.total()},
+                {"optimiser", always + peak.gradients + peak.fragmentation}};
+  return out;
+}
+
+}  // namespace gpuplan

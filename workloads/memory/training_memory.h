@@ -1,0 +1,58 @@
+// What a training step holds of GPU memory, per pipeline stage: weights, gradients, optimiser state,
+// activations, buffers of communication, and what CUDA, NCCL and the allocator keep besides.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hwmodels/catalogue/catalogue.h"
+#include "workloads/training/job.h"
+
+namespace gpuplan {
+
+// Assumed where no measurement is named.
+struct MemoryConstants {
+  double context = 0.6e9;          // CUDA context, cuBLAS and cuDNN workspaces; assumed
+  double communicator = 0.35e9;    // NCCL, of each group of more than one rank; assumed
+  double fragmentation = 0.04;     // of activations and working memory, by PyTorch's allocator; assumed
+  double bucket = 25.0 * 1048576;  // PyTorch DDP's default bucket_cap_mb
+};
+
+// All per GPU of the stage.
+struct StageMemory {
+  int stage = 0;
+  Bytes weights, gradients, optimizer;
+  Bytes activations;  // stored by the micro-batches in flight
+  Bytes working;      // transient: a layer computed again, logits and their gradient
+  Bytes buffers;      // of communication
+  Bytes context;      // CUDA and NCCL, outside the framework's allocator
+  Bytes fragmentation;
+  // As torch.cuda.max_memory_allocated counts, and as nvidia-smi shows.
+  [[nodiscard]] Bytes allocated() const {
+    return weights + gradients + optimizer + activations + working + buffers;
+  }
+  [[nodiscard]] Bytes total() const { return allocated() + context + fragmentation; }
+};
+
+// One point of the step in time order, on the fullest stage.
+struct MemoryPhase {
+  std::string name;
+  Bytes bytes;
+};
+
+struct TrainingMemory {
+  std::vector<StageMemory> stages;
+  std::vector<MemoryPhase> phases;
+  std::size_t fullest = 0;
+  Bytes usable;
+  [[nodiscard]] const StageMemory& peak() const { return stages[fullest]; }
+  [[nodiscard]] bool fits() const { return peak().total() <= usable; }
+};
+
+TrainingMemory plan_training_memory(const Gpu& gpu, const TrainingJob& job,
+                                    const MemoryConstants& constants = {});
+
+// Bytes of optimiser state an element takes, fp32 master weights included where there are any.
+double optimizer_bytes(const TrainingJob& job);
+
+}  // namespace gpuplan

@@ -1,0 +1,151 @@
+// What data parallelism adds: gradients reduced, weights gathered, the optimiser's pass over its share.
+#include <algorithm>
+
+#include "workloads/training/passes.h"
+#include "workloads/training/stages.h"
+
+namespace gpuplan {
+
+using collectives::Collective;
+
+namespace {
+
+// Shards of one copy, and the copies that then exchange sums (HSDP, a ZeRO scope narrower than the ranks).
+struct Scope {
+  int shards = 1, replicas = 1;
+};
+Scope scope_of(const TrainingJob& job) {
+  const int ranks = job.data() * job.parallelism.context;
+  const int shards = std::max(1, job.shard_ranks());
+  return {shards, std::max(1, ranks / shards)};
+}
+
+void add(std::vector<TrainingCollective>& to, std::string_view name, Collective kind, Group group, int ranks,
+         double bytes, bool hides) {
+  if (ranks > 1 && bytes > 0.0) {
+    to.push_back({name, kind, group, Bytes(bytes), 1.0, hides ? Overlap::pass : Overlap::none});
+  }
+}
+
+// Bytes an element of trained parameters moves through memory in an optimiser step: gradient, master weight
+// and moments read, weights and moments written; a pass before for the norm and the check for overflow.
+double optimizer_traffic(const TrainingJob& job) {
+  const double g = job.gradient_bytes(), w = job.weight_bytes();
+  const double check = g + (job.precision.compute == Precision::fp16 ? 2.0 * g : 0.0);
+  double state = 0.0;
+  switch (job.optimizer) {
+    case Optimizer::adamw:
+      state = 8.0;
+      break;
+    case Optimizer::adamw_8bit:
+      state = 2.0;
+      break;
+    case Optimizer::adafactor:
+      state = 0.1;
+      break;
+    case Optimizer::sgd:
+    case Optimizer::muon:
+      state = 4.0;
+      break;
+  }
+  return check + g + 4.0 + state + 4.0 + state + w;
+}
+
+}  // namespace
+
+void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
+  if (!job.shards_weights() || job.fine_tune.method != FineTune::full) {
+    return;
+  }
+  // Experts are sharded over fewer ranks, but their bytes cross the same links: counted with the layer.
+  const RankParameters p = rank_parameters(job, job.parallelism.pipeline - 1);
+  const ParameterCount count = count_parameters(job.model);
+  const double dense = (count.attention + count.mlp) / job.model.layers / job.parallelism.tensor +
+                       count.norms / job.model.layers;
+  const double elements = experts ? p.layer : dense;
+  const Scope scope = scope_of(job);
+  const bool hides = *job.software.overlap_parameters;
+  // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
+  add(work.gather_forward, "gather weights", Collective::all_gather, Group::shard, scope.shards,
+      elements * job.gather_bytes(), hides);
+  if (job.parallelism.reshard_after_forward) {
+    add(work.gather_backward, "gather weights again", Collective::all_gather, Group::shard, scope.shards,
+        elements * job.gather_bytes(), hides);
+  }
+  add(work.scatter, "scatter gradients", Collective::reduce_scatter, Group::shard, scope.shards,
+      elements * job.reduce_bytes(), *job.software.overlap_gradients);
+}
+
+StageWork lower_stage(const TrainingJob& job, int stage) {
+  StageWork out;
+  out.layers = layers_of_stage(job, stage);
+  out.moe_layers = moe_layers_of_stage(job, stage);
+  out.recomputed = job.recompute == Recompute::none ? 0
+                   : job.recompute_layers > 0       ? std::min(job.recompute_layers, out.layers)
+                                                    : out.layers;
+  out.first = stage == 0;
+  out.last = stage == job.parallelism.pipeline - 1;
+  const RankParameters p = rank_parameters(job, stage);
+  const Scope scope = scope_of(job);
+  const bool full = job.fine_tune.method == FineTune::full;
+  const double reduced = full ? p.dense + p.experts / std::max(1, job.parallelism.expert) : p.trained;
+  const double gradient = reduced * job.reduce_bytes();
+  const bool hides = *job.software.overlap_gradients;
+  const Sharding s = job.parallelism.sharding;
+  if (s == Sharding::ddp || !full) {
+    add(out.reduce, "reduce gradients", Collective::all_reduce, Group::data, scope.shards * scope.replicas,
+        gradient, hides);
+  } else if (job.shards_weights()) {
+    add(out.reduce, "reduce over replicas", Collective::all_reduce, Group::replica, scope.replicas,
+        gradient / scope.shards, hides);
+  } else {
+    add(out.reduce, "scatter gradients", Collective::reduce_scatter, Group::shard, scope.shards, gradient,
+        hides);
+    add(out.reduce, "reduce over replicas", Collective::all_reduce, Group::replica, scope.replicas,
+        gradient / scope.shards, hides);
+    add(out.parameters, "gather weights", Collective::all_gather, Group::shard, scope.shards,
+        reduced * job.gather_bytes(), *job.software.overlap_parameters);
+  }
+  const double elements = p.trained / (full ? scope.shards : 1);
+  const double traffic = optimizer_traffic(job);
+  if (job.offload == Offload::none) {
+    out.optimizer.kernels.push_back(pass("optimiser", TrainingPart::optimizer,
+                                         kernels::Elementwise::Kind::residual, elements, traffic * 0.6,
+                                         traffic * 0.4, 8.0));
+  } else {
+    // Gradients go down, new weights come back; the CPU's pass is not priced.
+    out.host_transfer = Bytes(elements * (job.gradient_bytes() + job.weight_bytes()));
+  }
+  return out;
+}
+
+TrainingStep lower_training(const TrainingJob& job) {
+  TrainingStep step;
+  step.dense = lower_layer(job, false);
+  if (job.model.moe) {
+    step.sparse = lower_layer(job, true);
+  }
+  step.embedding = lower_embedding(job);
+  step.head = lower_head(job);
+  double flops = step.head.flops;
+  for (int stage = 0; stage < job.parallelism.pipeline; ++stage) {
+    step.stages.push_back(lower_stage(job, stage));
+    const StageWork& s = step.stages.back();
+    flops += (s.layers - s.moe_layers) * step.dense.flops + s.moe_layers * step.sparse.flops;
+  }
+  step.micro_batches = job.micro_batches();
+  const double between = tokens_between(job);
+  step.boundary = Bytes(between * job.model.hidden * job.activation_bytes());
+  // A rank's share, times the ranks that share a micro-batch, times the micro-batches of all replicas.
+  step.model_flops = flops * job.parallelism.tensor * job.parallelism.context * step.micro_batches *
+                     static_cast<double>(job.data());
+  return step;
+}
+
+std::span<const std::string_view> enum_names(TrainingPart /*tag*/) {
+  static constexpr std::array<std::string_view, kTrainingParts> names = {
+      "gemm", "attention", "experts", "elementwise", "head", "optimizer"};
+  return names;
+}
+
+}  // namespace gpuplan
