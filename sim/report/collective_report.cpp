@@ -223,6 +223,7 @@ collectives::CollectiveOperation played_operation(const CollectiveScenario& scen
 
 void add_seeds(const CollectiveScenario& scenario, std::vector<CollectiveRow>& rows) {
   std::vector<PricedCollective> priced;
+  priced.reserve(rows.size());
   for (const CollectiveRow& row : rows) {
     priced.push_back({played_operation(scenario, row.operation), row.price});
   }
@@ -282,6 +283,7 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
   std::optional<FabricPlay> fabric = play_of(scenario);
   std::vector<CollectiveRow> rows;
   std::vector<PricedCollective> priced;
+  priced.reserve(rows.size());
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
       rows.push_back(price_operation(model, scenario, options_of(scenario),
