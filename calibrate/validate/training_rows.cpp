@@ -116,7 +116,7 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
       if (model == models.end()) {
         model = models.emplace(gpu, kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir)).first;
       }
-      const sim::TrainingOutcome o = estimate_training(s, model->second, collectives, constants);
+      const sim::TrainingOutcome o = simulate_training(s, model->second, collectives, {}, constants);
       const sim::Result result = report_training(s, o, library);
       const double ideal = o.estimate.model_flops / (s.job.gpus * training_peak(s).si());
       const double p = s.job.parallelism.pipeline, v = s.job.parallelism.virtual_stages;

@@ -135,8 +135,62 @@ TrainingOutcome estimate_training(const TrainingScenario& s, const kernels::Kern
   TrainingOutcome out;
   out.step = lower_training(s.job);
   out.estimate = TrainingEstimator(s.machine, kernels, collectives, constants).estimate(s.job, out.step);
+  out.analytic = out.estimate.step;
   out.memory = plan_training_memory(s.machine.gpu, s.job);
   return out;
+}
+
+namespace {
+
+// What a stage's rank did in place of what the formula says.
+void take_played(const PlayedStep& played, StepEstimate& e) {
+  const StreamUse& use = played.stages[played.slowest];
+  e.slowest = played.slowest;
+  double kernels = 0.0;
+  for (const double seconds : e.kernel_seconds) {
+    kernels += seconds;
+  }
+  e.exposed = Seconds(use.in_line + use.data);
+  e.bubble = played.time - Seconds(use.busy + use.data);
+  e.slowed = max(Seconds(0.0), Seconds(use.busy - use.in_line - kernels - e.launch_bound_seconds) -
+                                   e.transfer - e.overhead);
+  const double straggle = e.straggle / (e.step - e.straggle);
+  e.straggle = played.time * straggle;
+  e.step = played.time + e.straggle;
+}
+
+}  // namespace
+
+TrainingOutcome simulate_training(const TrainingScenario& s, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const TrainingOptions& options, const StepConstants& constants) {
+  TrainingOutcome out = estimate_training(s, kernels, collectives, constants);
+  if (!schedule_can_be_played(s.job)) {
+    return out;
+  }
+  const TrainingEstimator estimator(s.machine, kernels, collectives, constants);
+  out.program = make_step_program(estimator, s.job, out.step);
+  const RankGrid grid = options.all_ranks ? full_grid(s.job) : folded_grid(s.job.parallelism.pipeline);
+  StepPlayOptions play{.slowdown = {}, .record = options.record && !options.all_ranks};
+  if (options.all_ranks) {
+    play.slowdown = node_slowdowns(grid.stage.size(), s.machine.gpus_per_node, constants.jitter,
+                                   static_cast<std::uint64_t>(s.spec.seed));
+    out.estimate.step = out.estimate.step - out.estimate.straggle;
+    out.estimate.straggle = Seconds(0.0);
+  }
+  out.played = play_step(*out.program, grid, play);
+  out.ranks = static_cast<int>(grid.stage.size());
+  for (const std::uint16_t stage : grid.stage) {
+    out.operations += out.program->stages[stage].ops.size();
+  }
+  take_played(*out.played, out.estimate);
+  return out;
+}
+
+TrainingOutcome simulate_training(const TrainingScenario& s, const Library& library,
+                                  const TrainingOptions& options) {
+  return simulate_training(s, kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir),
+                           collectives::CollectiveModel::load(library.data_dir), options);
 }
 
 Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& library) {
@@ -166,9 +220,18 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
       "kernel models of " + s.machine.gpu.name + " (gpuplan kernels explains each)";
   result.provenance["collectives"] = "NCCL's algorithm choice, constants fitted to measurements";
   result.provenance["memory"] = "counted tensor by tensor; context, NCCL buffers and fragmentation assumed";
-  result.provenance["step"] =
-      "analytic: schedule formula; overlap slowdown measured (Galvatron), jitter and "
-      "launch time fitted, the rest assumed";
+  result.provenance["step"] = o.played ? "simulated: streams of each rank contend for SMs, HBM and links; "
+                                         "launch time and clocks fitted, jitter assumed"
+                                       : "analytic: schedule formula; overlap slowdown measured "
+                                         "(Galvatron), launch time and clocks fitted, the rest assumed";
+  if (o.played) {
+    m.add("util.sm", o.played->sm);
+    m.add("util.hbm", o.played->hbm);
+    m.add("util.nvlink", o.played->nvlink);
+    m.add("util.pcie", o.played->pcie);
+    m.add("util.network", o.played->nic);
+    m.add("sim.events", static_cast<double>(o.played->events));
+  }
   result.provenance["mfu"] = "model FLOPs as PaLM counts them: attention in full, no recomputation";
   result.provenance["cost"] = price.hour_source;
   result.provenance["capex"] = price.purchase_source;

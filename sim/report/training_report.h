@@ -3,21 +3,38 @@
 
 #include "sim/report/result.h"
 #include "sim/scenario/training_scenario.h"
-#include "sim/training/estimate.h"
+#include "sim/training/step_play.h"
 #include "workloads/memory/training_memory.h"
 
 namespace gpuplan::sim {
 
 struct TrainingOutcome {
   TrainingStep step;
-  StepEstimate estimate;
+  StepEstimate estimate;  // as simulated, where it was
   TrainingMemory memory;
+  std::optional<StepProgram> program;
+  std::optional<PlayedStep> played;
+  Seconds analytic;            // the formula's step
+  std::size_t operations = 0;  // of all ranks simulated
+  int ranks = 0;
 };
+// By the formula alone, for searches.
 TrainingOutcome estimate_training(const TrainingScenario& scenario, const Library& library);
 // The same with models at hand.
 TrainingOutcome estimate_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
                                   const collectives::CollectiveModel& collectives,
                                   const StepConstants& constants = {});
+
+struct TrainingOptions {
+  bool all_ranks = false;  // every rank, with slow nodes drawn at random; else one of each pipeline stage
+  bool record = false;     // when each operation ran (one rank of each stage only)
+};
+// On the engine. Where its schedule cannot be laid out, by the formula, with no `played`.
+TrainingOutcome simulate_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                                  const collectives::CollectiveModel& collectives,
+                                  const TrainingOptions& options = {}, const StepConstants& constants = {});
+TrainingOutcome simulate_training(const TrainingScenario& scenario, const Library& library,
+                                  const TrainingOptions& options = {});
 
 Result report_training(const TrainingScenario& scenario, const TrainingOutcome& outcome,
                        const Library& library);

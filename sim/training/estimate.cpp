@@ -11,17 +11,8 @@ namespace gpuplan::sim {
 namespace {
 
 // Sum of a phase on one rank.
-struct PhaseTime {
-  double kernels = 0.0;                // GPU busy
-  double launches = 0.0;               // host busy
-  double matrices = 0.0;               // kernels that a collective can hide behind
-  double in_line = 0.0, behind = 0.0;  // collectives: in the way, and meant to hide behind matrices
+struct PhaseTime : PhaseSum {
   std::array<double, kTrainingParts> parts{};
-};
-
-// What runs on the compute stream of one layer pass once collectives that can hide do.
-struct LayerTime {
-  double time = 0.0, exposed = 0.0, launch_bound = 0.0;
 };
 
 class Assembly {
@@ -30,7 +21,7 @@ class Assembly {
       : estimator_(estimator),
         job_(job),
         stretch_(estimator.stretch()),
-        launch_(estimator.constants().launch[static_cast<std::size_t>(job.software.framework)]) {}
+        launch_(estimator.launch(job).si()) {}
 
   PhaseTime phase(const TrainingPhase& phase) const {
     PhaseTime out;
@@ -44,7 +35,6 @@ class Assembly {
         out.matrices += time;
       }
     }
-    out.launches *= *job_.software.cuda_graphs ? 0.1 : 1.0;
     for (const TrainingCollective& one : phase.collectives) {
       const double time = one.count * estimator_.price(one, job_).si();
       (one.overlap == Overlap::none ? out.in_line : out.behind) += time;
@@ -52,17 +42,7 @@ class Assembly {
     return out;
   }
 
-  LayerTime layer(const PhaseTime& p) const {
-    const StepConstants& c = estimator_.constants();
-    const double hidden = std::min(c.hidden_by_matrices * p.behind, p.matrices);
-    const double left = p.behind - hidden;
-    const double busy = p.kernels + c.overlap_slowdown * hidden;
-    LayerTime out;
-    out.time = std::max(busy, p.launches) + p.in_line + left;
-    out.exposed = p.in_line + left;
-    out.launch_bound = std::max(0.0, p.launches - busy);
-    return out;
-  }
+  LayerTime layer(const PhaseTime& p) const { return estimator_.layer_time(p); }
 
   double total(const std::vector<TrainingCollective>& all) const {
     double sum = 0.0;
@@ -88,6 +68,13 @@ PhaseTime operator+(PhaseTime a, const PhaseTime& b) {
     a.parts[i] += b.parts[i];
   }
   return a;
+}
+
+LayerTime operator*(LayerTime t, double factor) {
+  return {t.time * factor, t.exposed * factor, t.launch_bound * factor};
+}
+LayerTime operator+(LayerTime a, const LayerTime& b) {
+  return {a.time + b.time, a.exposed + b.exposed, a.launch_bound + b.launch_bound};
 }
 
 // A layer's passes, and what gathers and scatters its weights.
@@ -137,15 +124,35 @@ double TrainingEstimator::stretch() const {
   return gpu.architecture.starts_with("Blackwell") ? constants_.stretch_blackwell : constants_.stretch_ampere;
 }
 
-Seconds TrainingEstimator::price(const TrainingKernel& kernel) const {
+LayerTime TrainingEstimator::layer_time(const PhaseSum& p) const {
+  const double hidden = std::min(constants_.hidden_by_matrices * p.behind, p.matrices);
+  const double left = p.behind - hidden;
+  const double busy = p.kernels + constants_.overlap_slowdown * hidden;
+  LayerTime out;
+  out.time = std::max(busy, p.launches) + p.in_line + left;
+  out.exposed = p.in_line + left;
+  out.launch_bound = std::max(0.0, p.launches - busy);
+  return out;
+}
+
+Seconds TrainingEstimator::launch(const TrainingJob& job) const {
+  return Seconds(constants_.launch[static_cast<std::size_t>(job.software.framework)] *
+                 (*job.software.cuda_graphs ? 0.1 : 1.0));
+}
+
+kernels::Price TrainingEstimator::price_of(const TrainingKernel& kernel) const {
   return std::visit(
       [&](const auto& op) {
-        const Seconds whole = kernels_.price(op).time;
+        kernels::Price whole = kernels_.price(op);
         if constexpr (requires { op.backward; }) {
           if (kernel.backward_share) {
             auto forward = op;
             forward.backward = false;
-            return max(Seconds(0.0), whole - kernels_.price(forward).time);
+            const kernels::Price less = kernels_.price(forward);
+            whole.time = max(Seconds(0.0), whole.time - less.time);
+            whole.compute = max(Seconds(0.0), whole.compute - less.compute);
+            whole.hbm = max(Seconds(0.0), whole.hbm - less.hbm);
+            whole.hbm_bytes = max(Bytes(0.0), whole.hbm_bytes - less.hbm_bytes);
           }
         }
         return whole;
@@ -153,12 +160,19 @@ Seconds TrainingEstimator::price(const TrainingKernel& kernel) const {
       kernel.operation);
 }
 
-Seconds TrainingEstimator::price(const TrainingCollective& collective, const TrainingJob& job) const {
+Seconds TrainingEstimator::price(const TrainingKernel& kernel) const { return price_of(kernel).time; }
+
+collectives::CollectivePrice TrainingEstimator::price_of(const TrainingCollective& collective,
+                                                         const TrainingJob& job) const {
   const GroupPlace where = place(collective.group, job, machine_.gpus_per_node);
   if (where.size < 2) {
-    return Seconds(0.0);
+    return {};
   }
-  return collectives_.price(communicator_of(where, machine_), {collective.kind, collective.bytes}).time;
+  return collectives_.price(communicator_of(where, machine_), {collective.kind, collective.bytes});
+}
+
+Seconds TrainingEstimator::price(const TrainingCollective& collective, const TrainingJob& job) const {
+  return price_of(collective, job).time;
 }
 
 StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingStep& step) const {
@@ -185,15 +199,16 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
       }
       const LayerTime f = streamed(count, assembly.layer(cost.forward), cost.gather_forward,
                                    cost.gather_forward, cost.hides, c.overlap_slowdown);
+      // Gathers and scatters hide behind what is computed again as well.
+      const LayerTime again = assembly.layer(cost.recompute) * (recomputed / count);
       const LayerTime b =
-          streamed(count, assembly.layer(cost.backward + cost.weights), cost.gather_backward + cost.scatter,
-                   cost.scatter, cost.hides, c.overlap_slowdown);
-      const LayerTime again = assembly.layer(cost.recompute);
+          streamed(count, assembly.layer(cost.backward + cost.weights) + again,
+                   cost.gather_backward + cost.scatter, cost.scatter, cost.hides, c.overlap_slowdown);
       forward += f.time;
-      backward += b.time + recomputed * again.time;
+      backward += b.time;
       weights += count * cost.weights.kernels;
-      exposed += f.exposed + b.exposed + recomputed * again.exposed;
-      bound += f.launch_bound + b.launch_bound + recomputed * again.launch_bound;
+      exposed += f.exposed + b.exposed;
+      bound += f.launch_bound + b.launch_bound;
       streams += count * (cost.gather_forward + cost.gather_backward + cost.scatter);
       for (std::size_t i = 0; i < kTrainingParts; ++i) {
         parts[i] += count * (cost.forward.parts[i] + cost.backward.parts[i] + cost.weights.parts[i]) +
@@ -253,6 +268,12 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
   out.straggle =
       sum * (c.jitter * std::sqrt(2.0 * std::log(static_cast<double>(std::max(1, machine_.nodes)))));
   out.step = sum + out.straggle;
+  double kernels = 0.0;
+  for (const double seconds : out.kernel_seconds) {
+    kernels += seconds;
+  }
+  out.slowed = max(Seconds(0.0),
+                   out.steady + out.optimizer - Seconds(kernels + out.launch_bound_seconds) - m * t.exposed);
   out.model_flops = step.model_flops;
   double again = 0.0;
   for (const StageWork& s : step.stages) {

@@ -29,6 +29,19 @@ struct StageTime {
   Seconds gather_reduce;      // of sharded weights, whether hidden or not
 };
 
+// Sum of one phase of a layer, in seconds.
+struct PhaseSum {
+  double kernels = 0.0;                // GPU busy
+  double launches = 0.0;               // host busy
+  double matrices = 0.0;               // kernels that a collective can hide behind
+  double in_line = 0.0, behind = 0.0;  // collectives: in the way, and meant to hide behind matrices
+};
+
+// What runs on the compute stream of it once collectives that can hide do.
+struct LayerTime {
+  double time = 0.0, exposed = 0.0, launch_bound = 0.0;
+};
+
 struct CommunicationTime {
   std::string name;        // "tensor: reduce output"
   Seconds total, exposed;  // a step
@@ -42,6 +55,7 @@ struct StepEstimate {
   Seconds bubble;   // waiting for the pipeline to fill and drain
   Seconds exposed;  // collectives that nothing hides, in `steady` and behind it
   Seconds reduce, gather, optimizer, transfer, overhead, straggle;
+  Seconds slowed;  // kernels beside collectives, over their time alone
   std::vector<StageTime> stages;
   std::size_t slowest = 0;
   std::array<double, kTrainingParts> kernel_seconds{};  // of the slowest stage, a step
@@ -62,6 +76,14 @@ class TrainingEstimator {
 
   [[nodiscard]] Seconds price(const TrainingKernel& kernel) const;
   [[nodiscard]] Seconds price(const TrainingCollective& collective, const TrainingJob& job) const;
+  [[nodiscard]] kernels::Price price_of(const TrainingKernel& kernel) const;
+  [[nodiscard]] collectives::CollectivePrice price_of(const TrainingCollective& collective,
+                                                      const TrainingJob& job) const;
+  [[nodiscard]] LayerTime layer_time(const PhaseSum& p) const;
+  // Host time of a kernel's launch.
+  [[nodiscard]] Seconds launch(const TrainingJob& job) const;
+  [[nodiscard]] const TrainingMachine& machine() const { return machine_; }
+  [[nodiscard]] BytesPerSecond achievable_hbm() const { return kernels_.achievable_bandwidth(); }
   [[nodiscard]] const StepConstants& constants() const { return constants_; }
   // Of matrix and attention kernels, for the clocks that the GPU sustains.
   [[nodiscard]] double stretch() const;

@@ -52,7 +52,30 @@ TEST_CASE("cli: mistakes in a training scenario are all named, with their path",
   CHECK(split.code == 3);
   CHECK(split.err.find("a divisor of the 40 attention heads") != std::string::npos);
   CHECK(split.err.find("a product of the 64 GPUs") != std::string::npos);
-  CHECK(gpuplan_command("run " + kFsdp + " --trace x.json").code == 2);
+  CHECK(gpuplan_command("run " + kFsdp + " --kernels").code == 2);
+  CHECK(gpuplan_command("run " + kFsdp + " --all-ranks --estimate").code == 2);
+}
+
+TEST_CASE("cli: a training step simulated by stage, by rank and by formula, and its timeline", "[cli]") {
+  const auto step = [](const std::string& options) {
+    const Answer answer = gpuplan_command("run " + kFsdp + " --json " + options);
+    REQUIRE(answer.code == 0);
+    return gpuplan::json::parse(answer.out, "out");
+  };
+  const Value folded = step(""), ranks = step("--all-ranks"), formula = step("--estimate");
+  const auto number = [](const Value& result, const char* name) {
+    return result.find("metrics")->find(name)->number();
+  };
+  const double time = number(folded, "training.step_time");
+  CHECK(number(ranks, "training.step_time") == Approx(time).epsilon(0.03));  // its nodes are drawn
+  CHECK(number(ranks, "training.step_time") != time);
+  CHECK(number(formula, "training.step_time") == Approx(time).epsilon(0.05));
+  CHECK(number(ranks, "sim.events") == 64.0 * number(folded, "sim.events"));
+  CHECK(formula.find("metrics")->find("sim.events") == nullptr);
+  CHECK(number(folded, "util.sm") > 0.5);
+  const std::string trace = sandbox().path("trace.json");
+  CHECK(gpuplan_command("run " + kFsdp + " --trace " + trace).code == 0);
+  CHECK(gpuplan::json::parse_file(trace).find("traceEvents")->array().size() > 1000);
 }
 
 TEST_CASE("cli: explain derives the headlines of a training run", "[cli]") {

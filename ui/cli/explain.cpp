@@ -238,7 +238,7 @@ int explain_training(const sim::ScenarioFile& file, const std::vector<std::strin
   const auto kernels = kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir);
   const auto collectives = collectives::CollectiveModel::load(library.data_dir);
   const sim::TrainingEstimator estimator(scenario.machine, kernels, collectives);
-  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, kernels, collectives);
+  const sim::TrainingOutcome outcome = sim::simulate_training(scenario, kernels, collectives);
   const sim::Result result = sim::report_training(scenario, outcome, library);
   std::vector<Part> parts;
   for (const std::string& metric : words.empty() ? sim::training_headlines() : words) {

@@ -12,6 +12,7 @@
 #include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/report/training_report.h"
+#include "sim/report/training_trace.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/collective_text.h"
@@ -36,6 +37,8 @@ po::options_description described() {
   add("kernels", "and each kernel's calls, time, shares of peak and occupancy, as a profiler shows them");
   add_scenario_options(options);
   add("trace", po::value<std::string>(), "FILE: write the timeline as Chrome trace JSON (opens in Perfetto)");
+  add("all-ranks", "training: simulate every rank, with slow nodes drawn by the seed, not one of each stage");
+  add("estimate", "training: the analytic formula instead of a simulation");
   add("quiet", "no progress, no timing on standard error");
   add("help", "this text");
   return options;
@@ -225,20 +228,31 @@ int run_collectives(const sim::ScenarioFile& file, const po::variables_map& opti
 }
 
 int run_training(const sim::ScenarioFile& file, const po::variables_map& options) {
-  for (const char* name : {"trace", "kernels"}) {
-    if (options.count(name) > 0) {
-      throw UsageError{fmt::format("--{}: not yet for a training scenario", name)};
-    }
+  if (options.count("kernels") > 0) {
+    throw UsageError{"--kernels: not for a training scenario; gpuplan explain names each kernel"};
+  }
+  const bool as_json = options.count("json") > 0, trace = options.count("trace") > 0;
+  const bool all_ranks = options.count("all-ranks") > 0, formula = options.count("estimate") > 0;
+  if ((trace && (all_ranks || formula)) || (all_ranks && formula)) {
+    throw UsageError{"--trace, --all-ranks and --estimate: one of them"};
   }
   const sim::Library library = sim::Library::load(data_root());
   const sim::TrainingScenario scenario =
       sim::resolve_training(file.document, file.name, file.base_dir, library);
-  const bool as_json = options.count("json") > 0;
   if (const std::optional<sim::TrainingMisfit> misfit = sim::check_training_fit(scenario, library)) {
     print(as_json ? json::dump(misfit_json(scenario, *misfit), 2) + "\n" : misfit_text(scenario, *misfit));
     return kDoesNotFit;
   }
-  const sim::TrainingOutcome outcome = sim::estimate_training(scenario, library);
+  const sim::TrainingOutcome outcome =
+      formula ? sim::estimate_training(scenario, library)
+              : sim::simulate_training(scenario, library, {.all_ranks = all_ranks, .record = !all_ranks});
+  if (trace) {
+    if (!outcome.played) {
+      throw UsageError{"--trace: this schedule is priced by the formula only"};
+    }
+    write_file(options["trace"].as<std::string>(),
+               json::dump(sim::training_trace(*outcome.program, *outcome.played)) + "\n");
+  }
   const sim::Result result = sim::report_training(scenario, outcome, library);
   print(as_json ? json::dump(result.to_json(), 2) + "\n" : training_text(scenario, outcome, result));
   return kDone;

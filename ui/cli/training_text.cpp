@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/report/training_trace.h"
 #include "ui/cli/terminal.h"
 
 namespace gpuplan::cli {
@@ -31,7 +32,7 @@ std::string split_text(const sim::TrainingScenario& s) {
   return text;
 }
 
-void add_step(const sim::StepEstimate& e, double micro_batches, std::string& text) {
+void add_step(const sim::StepEstimate& e, std::string& text) {
   const double step = e.step.si();
   Table table({"of a step", "time", "share", ""});
   const auto row = [&](const std::string& name, double seconds) {
@@ -39,21 +40,28 @@ void add_step(const sim::StepEstimate& e, double micro_batches, std::string& tex
       table.row({name, si(seconds, "s"), percent(seconds / step), bar(seconds / step, 20)});
     }
   };
-  double kernels = 0.0;
   for (std::size_t i = 0; i < kTrainingParts; ++i) {
     row(std::string(json::name_of(static_cast<TrainingPart>(i))), e.kernel_seconds[i]);
-    kernels += e.kernel_seconds[i];
   }
   row("collectives not hidden", e.exposed.si());
   row("pipeline bubble", e.bubble.si());
   row("host launches", e.launch_bound_seconds);
   row("host transfer", e.transfer.si());
-  const double slowed = e.steady.si() + e.optimizer.si() - kernels - e.launch_bound_seconds -
-                        micro_batches * e.stages[e.slowest].exposed.si();
-  row("kernels slowed by overlap", slowed > 1e-6 * step ? slowed : 0.0);
+  row("kernels slowed by overlap", e.slowed.si() > 1e-6 * step ? e.slowed.si() : 0.0);
   row("once a step (assumed)", e.overhead.si());
   row("stragglers", e.straggle.si());
   text += table.text();
+}
+
+// What the step waits for, one operation after another.
+void add_critical(const sim::TrainingOutcome& o, std::string& text) {
+  std::string line = "critical path:";
+  const auto shares = sim::critical_shares(*o.program, *o.played);
+  for (std::size_t i = 0; i < std::min<std::size_t>(4, shares.size()); ++i) {
+    line += fmt::format("{} {} {}", i == 0 ? "" : ",", shares[i].name,
+                        percent(shares[i].seconds / o.played->time.si()));
+  }
+  text += shares.empty() ? "" : wrap(line, 80, 2) + "\n";
 }
 
 void add_memory(const TrainingMemory& memory, std::string& text) {
@@ -106,7 +114,19 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
                         number("cost.usd_per_million_tokens"), si(number("cost.energy_per_token"), "J"));
   }
   text += "\n";
-  add_step(o.estimate, o.step.micro_batches, text);
+  add_step(o.estimate, text);
+  if (o.played) {
+    text += wrap(fmt::format(
+                     "simulated: {} operations of {}, {} events; the analytic formula says {} ({:+.1f} %)",
+                     grouped(static_cast<double>(o.operations)),
+                     o.ranks > s.job.parallelism.pipeline ? fmt::format("all {} ranks", o.ranks)
+                                                          : "a rank of each stage",
+                     grouped(static_cast<double>(o.played->events)), si(o.analytic.si(), "s"),
+                     (o.analytic / o.estimate.step - 1.0) * 100.0),
+                 80, 2) +
+            "\n";
+    add_critical(o, text);
+  }
   text += "\n";
   add_memory(o.memory, text);
   for (const std::string& warning : result.warnings) {
