@@ -76,6 +76,8 @@ void Topology::set_bandwidth(LinkId link, BytesPerSecond bandwidth) {
   graph_->forget();
 }
 
+void Topology::add_delay(LinkId link, Seconds delay) { graph_->links[link].spec.delay += delay; }
+
 std::size_t Topology::device_count() const { return graph_->devices.size(); }
 int Topology::node_count() const { return static_cast<int>(graph_->nodes.size()); }
 const Device& Topology::device(DeviceId id) const { return graph_->devices[id]; }
@@ -239,7 +241,7 @@ std::vector<DeviceId> Topology::nearest_nics(DeviceId id) const {
 Seconds Topology::latency(const Route& route) const {
   Seconds sum;
   for (const LinkId id : route) {
-    sum += links()[id].spec.latency;
+    sum += links()[id].spec.latency + links()[id].spec.delay;
   }
   return sum;
 }

@@ -183,7 +183,7 @@ TEST_CASE("A distribution over seeds of the hash: what each seed gives, sorted")
   CHECK(gather.seeds->median.si() == Approx(times[49]).epsilon(1e-9));  // 50 of 100 are no slower
   CHECK(gather.seeds->p90.si() == Approx(times[89]).epsilon(1e-9));
   CHECK(gather.seeds->worst.si() == Approx(times[99]).epsilon(1e-9));
-  const CollectiveReport report = report_collectives(scenario, rows);
+  const CollectiveReport report = report_collectives(scenario, rows, library());
   const std::string name = "collective." + gather.name() + ".ecmp.";
   CHECK(report.result.number(name + "p90") == gather.seeds->p90.si());
   CHECK(report.result.number(name + "worst_slowdown") ==
