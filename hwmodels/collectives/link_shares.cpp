@@ -30,10 +30,10 @@ class Shares {
          std::optional<std::uint64_t> ecmp_seed)
       : topology_(topology), trees_(trees), ecmp_seed_(ecmp_seed) {
     out_.by_place.assign(trees.lanes.places(topology), 0.0);
-    out_.channels = trees.trees.size() / 2;
     for (const DeviceId gpu : gpus) {
       nodes_[topology.device(gpu).node].push_back(gpu);
     }
+    out_.channels = nodes_.size() > 1 ? trees.trees.size() / 2 : 0;
   }
 
   // False where the machine has no such way.

@@ -26,7 +26,7 @@ namespace gpuplan::collectives {
 
 struct LinkShares {
   std::vector<double> by_place;  // of the plan's lanes
-  std::size_t channels = 0;
+  std::size_t channels = 0;      // rails; 0 inside one node, where switches see no channels
   Seconds delay{0};  // that links add which a fault made slower to answer, along the longest chain of hops
 };
 

@@ -63,6 +63,7 @@ void Topology::connect_one_way(DeviceId from, DeviceId to, const LinkSpec& spec)
   g.out[from].push_back(static_cast<LinkId>(g.links.size()));
   g.in[to].push_back(static_cast<LinkId>(g.links.size()));
   g.links.push_back({from, to, spec});
+  g.links.back().spec.built = spec.bandwidth;
   g.forget();
 }
 

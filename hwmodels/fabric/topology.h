@@ -46,6 +46,7 @@ struct LinkSpec {
   Seconds latency;           // of one traversal, as it was built
   double efficiency = 1.0;   // share of the bandwidth that payload reaches, above 0 and at most 1
   int width = 1;             // physical links in it (NVLinks, cables)
+  BytesPerSecond built{};    // bandwidth before faults; connect() fills it
   Seconds delay{0};          // that a fault adds to the latency
 
   [[nodiscard]] BytesPerSecond usable() const { return bandwidth * efficiency; }

@@ -111,13 +111,26 @@ Played FabricPlay::play_tree(const CollectivePrice& price, const CollectiveOpera
   return out;
 }
 
+std::vector<double> FabricPlay::beyond_price(const CollectivePrice& price, double bytes,
+                                             std::vector<double> by_place) const {
+  for (fabric::PlaceId place = 0; place < by_place.size(); ++place) {
+    const fabric::LinkSpec& spec = topology_->links()[rings_.lanes.link_of(place)].spec;
+    if (spec.kind == fabric::LinkKind::nvlink && by_place[place] > 0.0) {
+      const double as_built = bytes * by_place[place] / (spec.built * spec.efficiency).si();
+      by_place[place] *= std::min(1.0, price.parts.transfer * 1e-6 / as_built);
+    }
+  }
+  return by_place;
+}
+
 std::optional<Played> FabricPlay::play_shares(const CollectivePrice& price,
                                               const CollectiveOperation& operation) {
   const std::optional<collectives::LinkShares>& plan = shares(price.choice.algorithm, operation.collective);
   if (!plan) {
     return std::nullopt;
   }
-  Played out = played(price, plan->by_place, operation.bytes.si(), plan->delay);
+  const double bytes = operation.bytes.si();
+  Played out = played(price, beyond_price(price, bytes, plan->by_place), bytes, plan->delay);
   out.channels = plan->channels;
   return out;
 }
@@ -156,7 +169,8 @@ Played FabricPlay::played(const CollectivePrice& price, const std::vector<double
   std::vector<CollectiveWork> works = folded_work(engine, *topology_, classes, rings_.lanes);
   Played out;
   if (works.empty()) {
-    out.time = price.time;
+    out.time = price.time + delay;
+    out.slowdown = out.time.si() / price.time.si();
     return out;
   }
   works.front().alone = Seconds(transfer);

@@ -54,6 +54,9 @@ class FabricPlay {
                                  const collectives::CollectiveOperation& operation) const;
   [[nodiscard]] Played play_tree(const collectives::CollectivePrice& price,
                                  const collectives::CollectiveOperation& operation);
+  // Shares of `bytes`, less where NVLink as it was built would hold a price that was fitted on it.
+  [[nodiscard]] std::vector<double> beyond_price(const collectives::CollectivePrice& price, double bytes,
+                                                 std::vector<double> by_place) const;
   [[nodiscard]] std::optional<Played> play_shares(const collectives::CollectivePrice& price,
                                                   const collectives::CollectiveOperation& operation);
   [[nodiscard]] Played played(const collectives::CollectivePrice& price,

@@ -274,8 +274,10 @@ CollectiveRow price_operation(const collectives::CollectiveModel& model, const C
       const double slower = row.played->slowdown;
       row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
       row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
-      row.why.add(fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
-                              row.played->channels, row.played->time.si() * 1e6, slower,
+      const std::string channels =
+          row.played->channels > 0 ? fmt::format(" ({} channels)", row.played->channels) : "";
+      row.why.add(fmt::format("on the links of the fabric{}: {:.2f} us, {:.2f} times as long{}", channels,
+                              row.played->time.si() * 1e6, slower,
                               row.played->narrowest.empty() ? std::string(", no link is full")
                                                             : ", held by " + row.played->narrowest));
       if (row.played->delay.si() > 0.0) {
