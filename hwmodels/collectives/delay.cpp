@@ -65,8 +65,8 @@ Seconds delay_of(const Topology& topology, const RingPlan& plan, int steps) {
       whole += hops.back();
     }
     if (whole > 0.0) {
-      const auto n = hops.size(), count = static_cast<std::size_t>(steps);
-      most = std::max(most, whole * static_cast<double>(count / n) + longest_stretch(hops, count % n));
+      const auto n = hops.size(), count = static_cast<std::size_t>(steps), rounds = count / n;
+      most = std::max(most, whole * static_cast<double>(rounds) + longest_stretch(hops, count % n));
     }
   }
   return Seconds(most);

@@ -229,6 +229,7 @@ std::optional<Played> play_row(const CollectiveScenario& scenario, const Collect
 
 void add_seeds(const CollectiveScenario& scenario, std::vector<CollectiveRow>& rows) {
   std::vector<PricedCollective> priced;
+  priced.reserve(rows.size());
   for (const CollectiveRow& row : rows) {
     priced.push_back({played_operation(scenario, row.operation), row.price});
   }
@@ -299,7 +300,6 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
   const auto model = collectives::CollectiveModel::load(library.data_dir);
   std::optional<FabricPlay> fabric = play_of(scenario);
   std::vector<CollectiveRow> rows;
-  std::vector<PricedCollective> priced;
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
       rows.push_back(price_operation(model, scenario, options_of(scenario),
