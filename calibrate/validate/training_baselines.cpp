@@ -51,6 +51,7 @@ std::vector<Baseline> training_baselines(const ValidationRows& rows) {
     }
   }
   std::vector<Baseline> out;
+  out.reserve(families.size());
   for (const auto& [family, members] : families) {
     out.push_back({family, error_statistics(members), naive(members, false, 0.0), naive(members, true, 0.0),
                    naive(members, true, kSc21Efficiency)});
@@ -79,8 +80,9 @@ json::Value to_json(const std::vector<Baseline>& baselines) {
 
 std::string to_text(const std::vector<Baseline>& baselines) {
   std::string out =
-      "\nstep time, mean absolute error in % (median): ours; A: FLOPs / efficiency fitted to\n"
-      "the family; B: times the pipeline bubble; C: B with SC21's efficiency of 0.479\n";
+      "\nstep time, mean absolute error in % (median): ours;\n"
+      "A: FLOPs / efficiency fitted to the family; B: times the pipeline bubble;\n"
+      "C: B with SC21's efficiency of 0.479\n";
   out += fmt::format("{:<26}{:>5}{:>13}{:>12}{:>12}{:>12}\n", "family", "rows", "ours", "A", "B", "C");
   const auto cell = [](const ErrorStatistics& e) {
     return fmt::format("{:.1f} ({:.1f})", 100.0 * e.mean, 100.0 * e.median);

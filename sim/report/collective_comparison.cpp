@@ -14,7 +14,6 @@ namespace {
 using collectives::Algorithm;
 using collectives::Collective;
 using collectives::CollectiveModel;
-using collectives::CollectiveOperation;
 
 constexpr double kLeastBytes = 256.0, kMostBytes = 64.0 * 1073741824.0;
 constexpr double kStride = 1.0905077326652577;  // eighths of an octave

@@ -82,8 +82,8 @@ struct Straggler {
   Seconds late{0.0};
 };
 
-// Looks names up, appends what is wrong to `problems` with paths below `path`. "all": the first `per_node` GPUs
-// of each node.
+// Looks names up, appends what is wrong to `problems` with paths below `path`. "all": the first `per_node`
+// GPUs of each node.
 std::vector<Activity> resolve_activities(const std::vector<ActivitySpec>& specs,
                                          const fabric::Topology& topology, int per_node,
                                          const std::string& path, const Library& library,

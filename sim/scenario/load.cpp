@@ -91,7 +91,8 @@ ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::
   const json::Value* kind = file.document.find("kind");
   if (kind == nullptr || !kind->is_string()) {
     throw InputError(Problem{file.name + ": $.kind", kind == nullptr ? "nothing" : json::excerpt(*kind),
-                             "a kind of scenario: \"serving\", \"training\", \"kernel\" or \"collective\"", ""});
+                             "a kind of scenario: \"serving\", \"training\", \"kernel\" or \"collective\"",
+                             ""});
   }
   file.kind = kind->string();
   return file;

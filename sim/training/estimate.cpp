@@ -170,6 +170,7 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
       job.parallelism.pipeline > 1
           ? price({"send", collectives::Collective::send_recv, Group::pipeline, step.boundary}, job).si()
           : 0.0;
+  const double rejoin = assembly.total(step.rejoin);
   StepEstimate out;
   const double m = step.micro_batches;
   std::vector<double> launch_bound;
@@ -208,9 +209,9 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
     // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
     const double sends = job.parallelism.pipeline > 1 ? job.parallelism.virtual_stages : 0.0;
     const double seen = *job.software.overlap_pipeline ? 0.1 : 1.0;
-    forward += sends * send * seen;
-    backward += sends * send * seen;
-    exposed += 2.0 * sends * send * seen;
+    forward += sends * (send * seen + rejoin);
+    backward += sends * (send * seen + rejoin);
+    exposed += 2.0 * sends * (send * seen + rejoin);
     t.forward = Seconds(forward);
     t.backward = Seconds(backward);
     t.weights = Seconds(weights);

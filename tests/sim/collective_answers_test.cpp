@@ -9,7 +9,6 @@ using namespace gpuplan::sim;
 
 namespace {
 
-constexpr double kGib = 1073741824.0;
 
 const Library& library() {
   static const Library loaded = Library::load(data_root());

@@ -46,7 +46,7 @@ TrainingJob gpt3(int tensor, bool sequence) {
   return resolved(job);
 }
 
-constexpr double s = 2048, b = 1, h = 12288, a = 96, v = 51200;
+constexpr double s = 2048, b = 1, h = 12288;
 
 double layer(const TrainingJob& job, Recompute recompute) {
   return layer_activations(job, false, recompute).stored.si();

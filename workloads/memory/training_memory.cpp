@@ -58,7 +58,10 @@ void add_states(const TrainingJob& job, const RankParameters& p, StageMemory& ou
     return;
   }
   const bool gradients_sharded = s != Sharding::ddp && s != Sharding::zero1;
-  out.gradients = Bytes(job.gradient_bytes() * over(gradients_sharded));
+  // DeepSpeed's bf16 optimiser adds 16-bit gradients into fp32 ones, and keeps both.
+  const bool both =
+      job.software.framework == Framework::deepspeed && job.weight_bytes() < job.gradient_bytes();
+  out.gradients = Bytes((job.gradient_bytes() + (both ? job.weight_bytes() : 0.0)) * over(gradients_sharded));
   out.optimizer = Bytes(job.offload == Offload::none ? optimizer_bytes(job) * over(s != Sharding::ddp) : 0.0);
 }
 
@@ -86,9 +89,12 @@ void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
   out.working = Bytes(working + widest);
   if (stage == job.parallelism.pipeline - 1) {
     // The logits are alive together with their gradient, before any layer is differentiated. Megatron's fused
-    // loss computes in fp32: a copy and its exponentials beside the 16-bit logits.
-    const double gradient = (*job.software.fused_loss ? 8.0 : e + 4.0) * tokens *
-                            static_cast<double>(m.vocab) / job.parallelism.tensor;
+    // loss computes in fp32: a copy and its exponentials beside the 16-bit logits; PyTorch's keeps the fp32
+    // logits, their log-softmax and its gradient.
+    const bool eager =
+        job.software.framework == Framework::fsdp || job.software.framework == Framework::compiled;
+    const double gradient = (*job.software.fused_loss ? (eager ? 12.0 : 8.0) : (eager ? e + 8.0 : e + 4.0)) *
+                            tokens * static_cast<double>(m.vocab) / job.parallelism.tensor;
     out.working = max(out.working, head_activations(job) + Bytes(gradient));
   }
 }
@@ -106,6 +112,10 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
   } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {
     buffers = p.layer * job.reduce_bytes();
   }
+  const bool deepspeed = job.software.framework == Framework::deepspeed;
+  if (deepspeed && parallel.sharding != Sharding::ddp) {
+    buffers += 2.0 * c.deepspeed_bucket * job.weight_bytes();
+  }
   if (job.offload != Offload::none) {
     buffers += 2.0 * p.layer * job.weight_bytes();
   }
@@ -115,7 +125,8 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
   }
   out.buffers = Bytes(buffers);
   out.context = Bytes(c.context + groups * c.communicator);
-  out.fragmentation = c.fragmentation * (out.activations + out.working + out.buffers);
+  out.fragmentation = (deepspeed ? c.fragmentation_deepspeed : c.fragmentation) *
+                      (out.activations + out.working + out.buffers);
 }
 
 }  // namespace

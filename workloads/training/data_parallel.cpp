@@ -134,8 +134,12 @@ TrainingStep lower_training(const TrainingJob& job) {
     flops += (s.layers - s.moe_layers) * step.dense.flops + s.moe_layers * step.sparse.flops;
   }
   step.micro_batches = job.micro_batches();
-  const double between = tokens_between(job);
-  step.boundary = Bytes(between * job.model.hidden * job.activation_bytes());
+  // Tensor-parallel ranks send a part each (Megatron's scatter-gather, DeepSpeed's partitioned activations).
+  const Bytes whole(static_cast<double>(job.local_tokens()) * job.model.hidden * job.activation_bytes());
+  step.boundary = whole / job.parallelism.tensor;
+  if (job.parallelism.tensor > 1 && job.parallelism.pipeline > 1 && !job.sequence_parallel()) {
+    step.rejoin = {{"gather what a stage received", Collective::all_gather, Group::tensor, whole}};
+  }
   // A rank's share, times the ranks that share a micro-batch, times the micro-batches of all replicas.
   step.model_flops = flops * job.parallelism.tensor * job.parallelism.context * step.micro_batches *
                      static_cast<double>(job.data());

@@ -75,7 +75,8 @@ struct TrainingStep {
   LayerWork dense, sparse;  // a layer with a plain MLP, one with experts
   LayerWork embedding, head;
   std::vector<StageWork> stages;
-  Bytes boundary{0.0};  // activations of a micro-batch that a stage sends to the next
+  Bytes boundary{0.0};  // activations of a micro-batch that a rank of a stage sends to the next
+  std::vector<TrainingCollective> rejoin;  // behind each receive
   int micro_batches = 1;
   double model_flops = 0.0;  // of the whole job and step
 };
