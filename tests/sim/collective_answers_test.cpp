@@ -9,7 +9,6 @@ using namespace gpuplan::sim;
 
 namespace {
 
-
 const Library& library() {
   static const Library loaded = Library::load(data_root());
   return loaded;
