@@ -59,19 +59,6 @@ std::vector<NodeGpus> by_node(const Topology& topology, std::span<const DeviceId
   return nodes;
 }
 
-// Whether traffic gets out of a NIC and in: a network link each way that is up.
-bool reachable(const Topology& topology, DeviceId nic) {
-  const auto up = [&](LinkId id) {
-    const fabric::Link& link = topology.links()[id];
-    return link.spec.kind == fabric::LinkKind::network && link.spec.bandwidth.si() > 0.0;
-  };
-  const auto out = topology.links_from(nic);
-  return std::any_of(out.begin(), out.end(), [&](LinkId id) {
-    const std::optional<LinkId> back = topology.link(topology.links()[id].to, nic);
-    return up(id) && back && up(*back);
-  });
-}
-
 // Leaves each node the NICs of the rails that are whole in all nodes, so that channels stay on their rails;
 // or those that work, where no rail is whole.
 void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) {
@@ -82,7 +69,7 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
   std::vector<std::size_t> whole;
   for (std::size_t rail = 0; rail < rails; ++rail) {
     if (std::all_of(nodes.begin(), nodes.end(),
-                    [&](const NodeGpus& node) { return reachable(topology, node.nics[rail]); })) {
+                    [&](const NodeGpus& node) { return reaches_network(topology, node.nics[rail]); })) {
       whole.push_back(rail);
     }
   }
@@ -94,7 +81,7 @@ void keep_working_rails(const Topology& topology, std::vector<NodeGpus>& nodes) 
     }
     if (whole.empty()) {
       std::copy_if(node.nics.begin(), node.nics.end(), std::back_inserter(kept),
-                   [&](DeviceId nic) { return reachable(topology, nic); });
+                   [&](DeviceId nic) { return reaches_network(topology, nic); });
     }
     node.nics = std::move(kept);
   }
@@ -336,7 +323,14 @@ class Planner {
       return {from, to.first, required(from, to.first, flow), flow};
     }
     Route route = out;
-    const Route cable = required(rail(nodes_[a], channel), rail(nodes_[b], channel), flow);
+    const DeviceId leaves = rail(nodes_[a], channel), enters = rail(nodes_[b], channel);
+    const Route cable = topology_->route(leaves, enters, flow);
+    if (cable.empty()) {
+      throw InputError({"ranks",
+                        "no way from " + name(*topology_, from) + " to " + name(*topology_, to.first) + " (" +
+                            name(*topology_, leaves) + " to " + name(*topology_, enters) + ")",
+                        "GPUs that reach each other", ""});
+    }
     route.insert(route.end(), cable.begin(), cable.end());
     route.insert(route.end(), to.in.begin(), to.in.end());
     return {from, to.first, std::move(route), flow};
@@ -516,6 +510,18 @@ double lay(Planner& planner, int wanted, Lay&& lay_one, const std::function<void
 }
 
 }  // namespace
+
+bool reaches_network(const Topology& topology, DeviceId nic) {
+  const auto up = [&](LinkId id) {
+    const fabric::Link& link = topology.links()[id];
+    return link.spec.kind == fabric::LinkKind::network && link.spec.bandwidth.si() > 0.0;
+  };
+  const auto out = topology.links_from(nic);
+  return std::any_of(out.begin(), out.end(), [&](LinkId id) {
+    const std::optional<LinkId> back = topology.link(topology.links()[id].to, nic);
+    return up(id) && back && up(*back);
+  });
+}
 
 RingPlan plan_rings(const Topology& topology, std::span<const DeviceId> gpus, const ChannelOptions& options) {
   Planner planner(topology, gpus, options.ecmp_seed);

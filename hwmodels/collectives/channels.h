@@ -56,6 +56,9 @@ struct ChannelOptions {
   std::optional<std::uint64_t> ecmp_seed = {};
 };
 
+// Whether traffic gets out of a NIC and in: a network link each way that is up.
+bool reaches_network(const fabric::Topology& topology, fabric::DeviceId nic);
+
 // Over `gpus`, which may lie in any number of nodes. Throws InputError: no GPU, one twice, none at all, or no
 // way between two of them.
 RingPlan plan_rings(const fabric::Topology& topology, std::span<const fabric::DeviceId> gpus,

@@ -77,19 +77,30 @@ std::optional<Schedule> halving_doubling_all_reduce(int ranks) {
   return out;
 }
 
-Schedule pat_all_gather(int ranks) {
-  Schedule out{ranks, ranks, 0, {}};
+std::vector<PatRound> pat_rounds(int ranks) {
   int farthest = 1;
   while (farthest < ranks) {
     farthest *= 2;
   }
-  for (int distance = farthest / 2; distance >= 1; distance /= 2, ++out.steps) {
+  std::vector<PatRound> out;
+  for (int distance = farthest / 2; distance >= 1; distance /= 2) {
+    // Chunks of the owners 0, 2 d, 4 d ... behind, as far as they do not come round.
+    out.push_back({distance, (ranks - distance + 2 * distance - 1) / (2 * distance)});
+  }
+  return out;
+}
+
+Schedule pat_all_gather(int ranks) {
+  Schedule out{ranks, ranks, 0, {}};
+  for (const auto& [distance, chunks] : pat_rounds(ranks)) {
     for (int rank = 0; rank < ranks; ++rank) {
-      for (int offset = 0; offset + distance < ranks; offset += 2 * distance) {
+      for (int i = 0; i < chunks; ++i) {
+        const int offset = 2 * distance * i;
         out.transfers.push_back(
             {out.steps, rank, modulo(rank + distance, ranks), modulo(rank - offset, ranks), 1, false});
       }
     }
+    ++out.steps;
   }
   return out;
 }

@@ -36,6 +36,12 @@ std::optional<Schedule> halving_doubling_all_reduce(int ranks);
 Schedule pat_all_gather(int ranks);
 Schedule pat_reduce_scatter(int ranks);
 
+// A round of it: how far the partner is, and how many chunks each rank sends there.
+struct PatRound {
+  int distance = 0, chunks = 0;
+};
+std::vector<PatRound> pat_rounds(int ranks);
+
 // Reduce-scatter inside each node, all-reduce across nodes among ranks of the same place, all-gather inside:
 // nodes x gpus_per_node chunks. Also the 2D torus: rows for nodes.
 Schedule hierarchical_all_reduce(int nodes, int gpus_per_node);

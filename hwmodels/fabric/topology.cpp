@@ -63,6 +63,7 @@ void Topology::connect_one_way(DeviceId from, DeviceId to, const LinkSpec& spec)
   g.out[from].push_back(static_cast<LinkId>(g.links.size()));
   g.in[to].push_back(static_cast<LinkId>(g.links.size()));
   g.links.push_back({from, to, spec});
+  g.links.back().spec.built = spec.bandwidth;
   g.forget();
 }
 
@@ -75,6 +76,8 @@ void Topology::set_bandwidth(LinkId link, BytesPerSecond bandwidth) {
   graph_->links[link].spec.bandwidth = bandwidth;
   graph_->forget();
 }
+
+void Topology::add_delay(LinkId link, Seconds delay) { graph_->links[link].spec.delay += delay; }
 
 std::size_t Topology::device_count() const { return graph_->devices.size(); }
 int Topology::node_count() const { return static_cast<int>(graph_->nodes.size()); }
@@ -239,7 +242,7 @@ std::vector<DeviceId> Topology::nearest_nics(DeviceId id) const {
 Seconds Topology::latency(const Route& route) const {
   Seconds sum;
   for (const LinkId id : route) {
-    sum += links()[id].spec.latency;
+    sum += links()[id].spec.latency + links()[id].spec.delay;
   }
   return sum;
 }

@@ -43,9 +43,11 @@ using LinkId = std::uint32_t;    // in the order of connect(); there and back ar
 struct LinkSpec {
   LinkKind kind = LinkKind::pcie;
   BytesPerSecond bandwidth;  // of all its lanes together, in its direction; 0: down
-  Seconds latency;           // of one traversal
+  Seconds latency;           // of one traversal, as it was built
   double efficiency = 1.0;   // share of the bandwidth that payload reaches, above 0 and at most 1
   int width = 1;             // physical links in it (NVLinks, cables)
+  BytesPerSecond built{};    // bandwidth before faults; connect() fills it
+  Seconds delay{0};          // that a fault adds to the latency
 
   [[nodiscard]] BytesPerSecond usable() const { return bandwidth * efficiency; }
 };
@@ -81,6 +83,8 @@ class Topology {
   void connect_one_way(DeviceId from, DeviceId to, const LinkSpec& spec);
   // 0: the link is down, and routes avoid it.
   void set_bandwidth(LinkId link, BytesPerSecond bandwidth);
+  // Makes a link slower to answer than it was built. Routes stay: who plans them does not know of it.
+  void add_delay(LinkId link, Seconds delay);
 
   [[nodiscard]] std::size_t device_count() const;
   [[nodiscard]] int node_count() const;

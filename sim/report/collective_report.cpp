@@ -145,16 +145,6 @@ json::Value row_json(const CollectiveScenario& scenario, const CollectiveRow& ro
 
 namespace {
 
-// The first of each node.
-std::vector<fabric::DeviceId> gpus_of(const CollectiveScenario& scenario) {
-  std::vector<fabric::DeviceId> gpus;
-  for (int node = 0; node < scenario.group.nodes; ++node) {
-    const auto all = scenario.topology->of_node(node, fabric::DeviceKind::gpu);
-    gpus.insert(gpus.end(), all.begin(), all.begin() + scenario.group.gpus_per_node());
-  }
-  return gpus;
-}
-
 void add_loss(CollectiveReport& report, const std::string& prefix, const CollectiveRow& row,
               const JobLoss& loss) {
   const auto add = [&](const char* name, double value) {
@@ -221,6 +211,22 @@ collectives::CollectiveOperation played_operation(const CollectiveScenario& scen
   return collectives::even_as_busiest(operation, imbalance_of(scenario, operation));
 }
 
+// Faults may take a link that the row's algorithm cannot do without.
+std::optional<Played> play_row(const CollectiveScenario& scenario, const CollectiveRow& row,
+                               FabricPlay& fabric) {
+  try {
+    return fabric.play(row.price, played_operation(scenario, row.operation));
+  } catch (const InputError& error) {
+    std::vector<Problem> problems = error.problems();
+    for (Problem& problem : problems) {
+      problem.path = "$.faults";
+      problem.found +=
+          fmt::format(", which {} of {} takes", json::name_of(row.price.choice.algorithm), row.name());
+    }
+    throw InputError(std::move(problems));
+  }
+}
+
 void add_seeds(const CollectiveScenario& scenario, std::vector<CollectiveRow>& rows) {
   std::vector<PricedCollective> priced;
   priced.reserve(rows.size());
@@ -228,11 +234,17 @@ void add_seeds(const CollectiveScenario& scenario, std::vector<CollectiveRow>& r
     priced.push_back({played_operation(scenario, row.operation), row.price});
   }
   const auto first = static_cast<std::uint64_t>(*scenario.spec.ecmp_seed);
-  const auto spreads =
-      over_seeds(*scenario.topology, gpus_of(scenario), first, *scenario.spec.ecmp_seeds, priced);
+  const auto spreads = over_seeds(*scenario.topology, taking_part(*scenario.topology, scenario.group), first,
+                                  *scenario.spec.ecmp_seeds, priced);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     rows[i].seeds = spreads[i];
   }
+}
+
+std::string held_by(const Played& played) {
+  return !played.narrowest.empty() ? played.narrowest
+         : played.delay.si() > 0.0 ? "links slow to answer, not narrow ones"
+                                   : "stragglers, not links";
 }
 
 }  // namespace
@@ -246,7 +258,7 @@ std::optional<FabricPlay> play_of(const CollectiveScenario& scenario) {
     return std::nullopt;
   }
   const auto& seed = scenario.spec.ecmp_seed;
-  return FabricPlay(*scenario.topology, gpus_of(scenario),
+  return FabricPlay(*scenario.topology, taking_part(*scenario.topology, scenario.group),
                     seed ? std::optional(static_cast<std::uint64_t>(*seed)) : std::nullopt);
 }
 
@@ -257,16 +269,22 @@ CollectiveRow price_operation(const collectives::CollectiveModel& model, const C
   row.operation = operation;
   row.price = price_row(model, scenario, options, row);
   if (fabric != nullptr) {
-    row.played = fabric->play(row.price, played_operation(scenario, operation));
+    row.played = play_row(scenario, row, *fabric);
     add_straggling(scenario, row);
     if (row.played) {
       const double slower = row.played->slowdown;
       row.price.algorithm_bandwidth = row.price.algorithm_bandwidth / slower;
       row.price.bus_bandwidth = row.price.bus_bandwidth / slower;
-      row.why.add(fmt::format("on the links of the fabric ({} channels): {:.2f} us, {:.2f} times as long{}",
-                              row.played->channels, row.played->time.si() * 1e6, slower,
+      const std::string channels =
+          row.played->channels > 0 ? fmt::format(" ({} channels)", row.played->channels) : "";
+      row.why.add(fmt::format("on the links of the fabric{}: {:.2f} us, {:.2f} times as long{}", channels,
+                              row.played->time.si() * 1e6, slower,
                               row.played->narrowest.empty() ? std::string(", no link is full")
                                                             : ", held by " + row.played->narrowest));
+      if (row.played->delay.si() > 0.0) {
+        row.why.add(fmt::format("of it {:.2f} us for links that are slow to answer, along the longest chain",
+                                row.played->delay.si() * 1e6));
+      }
     }
   }
   return row;
@@ -282,8 +300,6 @@ std::vector<CollectiveRow> price_collectives(const CollectiveScenario& scenario,
   const auto model = collectives::CollectiveModel::load(library.data_dir);
   std::optional<FabricPlay> fabric = play_of(scenario);
   std::vector<CollectiveRow> rows;
-  std::vector<PricedCollective> priced;
-  priced.reserve(rows.size());
   for (const Collective collective : scenario.spec.collectives) {
     for (const std::int64_t bytes : scenario.spec.bytes) {
       rows.push_back(price_operation(model, scenario, options_of(scenario),
@@ -335,9 +351,8 @@ CollectiveReport report_collectives(const CollectiveScenario& scenario,
     return (a.played ? a.played->slowdown : 0.0) < (b.played ? b.played->slowdown : 0.0);
   });
   if (slowest != rows.end() && slowest->played && slowest->played->slowdown > 1.005) {
-    result.warnings.push_back(fmt::format(
-        "links hold {} up to {:.2f} times as long: {}", slowest->name(), slowest->played->slowdown,
-        slowest->played->narrowest.empty() ? "stragglers, not links" : slowest->played->narrowest));
+    result.warnings.push_back(fmt::format("links hold {} up to {:.2f} times as long: {}", slowest->name(),
+                                          slowest->played->slowdown, held_by(*slowest->played)));
   }
   const auto unplayed = std::count_if(rows.begin(), rows.end(), [](const auto& row) { return !row.played; });
   if (scenario.topology && unplayed > 0) {

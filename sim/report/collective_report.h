@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/collective/ecmp_seeds.h"
+#include "sim/collective/fabric_play.h"
 #include "sim/report/result.h"
 #include "sim/scenario/collective_scenario.h"
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hwmodels/collectives/composed.h"
+#include "hwmodels/collectives/delay.h"
 
 namespace gpuplan::sim {
 
@@ -136,6 +137,12 @@ CollectiveScenario resolve_at(const json::Value& document, const std::string& at
     fabric::Topology topology =
         build_cluster(fabric::resolve_cluster(cluster, library.hardware, where), library.hardware, where);
     apply(spec.faults, topology, at + ".faults");
+    if (!spec.faults.empty()) {
+      check_reach(topology, taking_part(topology, out.group), at + ".faults");
+    }
+    if (!spec.together.empty() && collectives::any_delay(topology)) {
+      out.notes.emplace_back("faults: what runs `together` does not wait for the latency of links");
+    }
     out.together = resolve_activities(spec.together, topology, machine.gpus_per_node, at + ".together",
                                       library, problems);
     out.stragglers = resolve_stragglers(spec.stragglers, topology, at + ".stragglers", problems);
@@ -148,6 +155,16 @@ CollectiveScenario resolve_at(const json::Value& document, const std::string& at
 }
 
 }  // namespace
+
+std::vector<fabric::DeviceId> taking_part(const fabric::Topology& topology,
+                                          const collectives::Communicator& group) {
+  std::vector<fabric::DeviceId> gpus;
+  for (int node = 0; node < group.nodes; ++node) {
+    const auto all = topology.of_node(node, fabric::DeviceKind::gpu);
+    gpus.insert(gpus.end(), all.begin(), all.begin() + group.gpus_per_node());
+  }
+  return gpus;
+}
 
 CollectiveScenario resolve_collectives(const json::Value& document, const std::string& name,
                                        const Library& library) {

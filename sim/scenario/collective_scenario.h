@@ -11,7 +11,7 @@
 
 #include "hwmodels/collectives/collective_model.h"
 #include "hwmodels/fabric/cluster.h"
-#include "sim/collective/fabric_play.h"
+#include "sim/collective/link_faults.h"
 #include "sim/scenario/activity_spec.h"
 #include "sim/scenario/collective_workload.h"
 #include "sim/scenario/resolve_parts.h"
@@ -88,7 +88,8 @@ void describe(V& v, CollectiveScenarioSpec& s) {
   v.field("algorithm", s.algorithm,
           "instead of NCCL's choice; hierarchical and 2d are put together from smaller collectives");
   v.field("protocol", s.protocol, "instead of NCCL's choice");
-  v.field("faults", s.faults, "devices and links with less bandwidth than they were built with");
+  v.field("faults", s.faults,
+          "switches, NICs and links that are down, narrower or slower to answer than they were built");
   v.field(
       "ecmp_seed", s.ecmp_seed,
       "equal ways through the network are picked by a hash with this seed, as Ethernet does; default: spread "
@@ -124,6 +125,10 @@ struct CollectiveScenario {
   double imbalance = 1.0;                    // of all-to-all: largest part over the mean
   std::vector<CollectiveScenario> variants;  // each resolved by itself; none: the scenario itself runs
 };
+
+// GPUs of the topology that are ranks of the group: the first of each node.
+std::vector<fabric::DeviceId> taking_part(const fabric::Topology& topology,
+                                          const collectives::Communicator& group);
 
 // Validates and resolves. Throws InputError with all problems of the document at once.
 CollectiveScenario resolve_collectives(const json::Value& document, const std::string& name,
