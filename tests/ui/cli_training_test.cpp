@@ -73,7 +73,7 @@ TEST_CASE("cli: a training step simulated by stage, by rank and by formula, and 
   CHECK(number(ranks, "sim.events") == 64.0 * number(folded, "sim.events"));
   CHECK(formula.find("metrics")->find("sim.events") == nullptr);
   CHECK(number(folded, "util.sm") > 0.5);
-  const std::string trace = sandbox().path("trace.json");
+  const std::string trace = sandbox().file("trace.json", "");
   CHECK(gpuplan_command("run " + kFsdp + " --trace " + trace).code == 0);
   CHECK(gpuplan::json::parse_file(trace).find("traceEvents")->array().size() > 1000);
 }
