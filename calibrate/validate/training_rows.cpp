@@ -74,6 +74,29 @@ std::vector<Measured> figures_of(const json::Value& row) {
   return out;
 }
 
+// What a row is grouped and chosen by.
+std::map<std::string, std::string> key_of(const json::Value& row, const sim::TrainingScenario& s,
+                                          const Measured& figure) {
+  return {{"family", family_of(row)},
+          {"gpu", s.machine.gpu.name},
+          {"framework", std::string(json::name_of(s.job.software.framework))},
+          {"metric", figure.metric},
+          {"model", s.job.model.name},
+          {"tensor", std::to_string(s.job.parallelism.tensor)},
+          {"pipeline", std::to_string(s.job.parallelism.pipeline)},
+          {"recompute", std::string(json::name_of(s.job.recompute))},
+          {"precision", std::string(json::name_of(s.job.precision.compute))},
+          {"moe", s.job.model.moe ? "yes" : "no"}};
+}
+
+bool matches(const std::map<std::string, std::string>& key,
+             const std::vector<std::pair<std::string, std::string>>& where) {
+  return std::all_of(where.begin(), where.end(), [&](const auto& condition) {
+    const auto found = key.find(condition.first);
+    return found != key.end() && found->second == condition.second;
+  });
+}
+
 }  // namespace
 
 bool is_training_rows(const std::string& path) {
@@ -111,6 +134,12 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
     }
     try {
       const sim::TrainingScenario s = sim::resolve_training(document, lines.where(), ".", library);
+      std::vector<Measured> wanted;
+      std::copy_if(figures.begin(), figures.end(), std::back_inserter(wanted),
+                   [&](const Measured& figure) { return matches(key_of(row, s, figure), where); });
+      if (wanted.empty()) {
+        continue;
+      }
       const std::string gpu = json::dump(*document.find("machine")->find("gpu"));
       auto model = models.find(gpu);
       if (model == models.end()) {
@@ -122,21 +151,12 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
       const double p = s.job.parallelism.pipeline, v = s.job.parallelism.virtual_stages;
       const double bubble = 1.0 + (p - 1.0) / (s.job.micro_batches() * v);
       const double again = o.estimate.hardware_flops / o.estimate.model_flops;
-      for (const Measured& figure : figures) {
+      for (const Measured& figure : wanted) {
         const sim::Metric* metric = result.find(figure.metric);
         const bool time = std::string_view(figure.metric) == "training.step_time";
         ValidationRow one;
         one.id = text_of(row, "id") + (time ? "" : " memory");
-        one.key = {{"family", family_of(row)},
-                   {"gpu", s.machine.gpu.name},
-                   {"framework", std::string(json::name_of(s.job.software.framework))},
-                   {"metric", figure.metric},
-                   {"model", s.job.model.name},
-                   {"tensor", std::to_string(s.job.parallelism.tensor)},
-                   {"pipeline", std::to_string(s.job.parallelism.pipeline)},
-                   {"recompute", std::string(json::name_of(s.job.recompute))},
-                   {"precision", std::string(json::name_of(s.job.precision.compute))},
-                   {"moe", s.job.model.moe ? "yes" : "no"}};
+        one.key = key_of(row, s, figure);
         one.measured = figure.value;
         one.predicted = metric->value.number();
         one.low80 = (*metric->interval80)[0];
@@ -145,13 +165,7 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
           one.shape = {{"ideal", ideal * again}, {"bubble", bubble}};
         }
         one.shape.emplace_back("gpus", s.job.gpus);
-        const bool wanted = std::all_of(where.begin(), where.end(), [&](const auto& condition) {
-          const auto found = one.key.find(condition.first);
-          return found != one.key.end() && found->second == condition.second;
-        });
-        if (wanted) {
-          out.rows.push_back(std::move(one));
-        }
+        out.rows.push_back(std::move(one));
       }
     } catch (const InputError& error) {
       const Problem& problem = error.problems().front();

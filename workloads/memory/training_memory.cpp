@@ -85,7 +85,8 @@ void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
   // Gradient of a layer's widest tensors beside it, while it is differentiated.
   const Model& m = job.model;
   const double tokens = static_cast<double>(job.local_tokens()), e = job.activation_bytes();
-  const double widest = tokens * e * (std::max(m.ffn, 4 * m.hidden) / job.parallelism.tensor + m.hidden);
+  const std::int64_t widest_split = std::max(m.ffn, 4 * m.hidden) / job.parallelism.tensor;
+  const double widest = tokens * e * static_cast<double>(widest_split + m.hidden);
   out.working = Bytes(working + widest);
   if (stage == job.parallelism.pipeline - 1) {
     // The logits are alive together with their gradient, before any layer is differentiated. Megatron's fused

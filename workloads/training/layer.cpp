@@ -11,7 +11,6 @@ namespace gpuplan {
 namespace {
 
 using collectives::Collective;
-using kernels::Elementwise;
 using Kind = kernels::Elementwise::Kind;
 
 // A pass forward, and its backward with one more tensor read.
