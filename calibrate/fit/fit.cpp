@@ -18,7 +18,6 @@ namespace gpuplan::calibrate {
 namespace {
 
 using kernels::AllReduce;
-using kernels::AllReduceConstants;
 using kernels::AttentionDecode;
 using kernels::AttentionPrefill;
 using kernels::DecodeConstants;
@@ -126,16 +125,6 @@ auto grouped(const Rows& rows, KeyOf key_of) {
     out[key_of(*row)].push_back(row);
   }
   return out;
-}
-
-// The three lines by their start, so that their names mean what they say.
-void in_order(AllReduceConstants& c) {
-  std::array<std::pair<double, double>, 3> lines = {
-      {{c.small_alpha, c.small_share}, {c.middle_alpha, c.middle_share}, {c.large_alpha, c.large_share}}};
-  std::sort(lines.begin(), lines.end());
-  std::tie(c.small_alpha, c.small_share) = lines[0];
-  std::tie(c.middle_alpha, c.middle_share) = lines[1];
-  std::tie(c.large_alpha, c.large_share) = lines[2];
 }
 
 std::vector<double> features_of(const MeasuredKernel& row) {
@@ -340,36 +329,6 @@ class Fitter {
       family(group.second, select);
       corrected_later("experts " + format, group.second, select,
                       {expert_plan(), expert_error_plan(), kernels::kExpertFeatures});
-    }
-  }
-
-  void all_reduce(const Rows& all) {
-    const auto library_of = [](const MeasuredKernel& row) {
-      return std::string(std::get<AllReduce>(row.operation).custom_kernel ? "custom" : "nccl");
-    };
-    const auto gpus_of = [](const MeasuredKernel& row) { return std::get<AllReduce>(row.operation).gpus; };
-    for (const auto& by_library : grouped(all, library_of)) {
-      const std::string& library = by_library.first;
-      for (const auto& [ranks, rows] : grouped(by_library.second, gpus_of)) {
-        const int gpus = ranks;
-        const std::size_t i = entry(
-            profile_.all_reduce, [&](const auto& c) { return c.implementation == library && c.gpus == gpus; },
-            [&](auto& c) {
-              c.implementation = library;
-              c.gpus = gpus;
-            });
-        family(rows, [i](KernelProfile& p) -> AllReduceConstants& { return p.all_reduce[i]; });
-      }
-      for (AllReduceConstants& c : profile_.all_reduce) {
-        in_order(c);
-      }
-      // A few held-out rows a rank count say little: the library's errors are pooled.
-      const FamilyError pooled =
-          held_out_error(KernelModel(gpu_, profile_), by_library.second, options_.shares);
-      for (AllReduceConstants& c : profile_.all_reduce) {
-        c.error = c.implementation == library ? pooled : c.error;
-      }
-      report("all_reduce " + library, by_library.second, pooled, pooled);
     }
   }
 
@@ -683,8 +642,7 @@ KernelProfile fit(const Gpu& gpu, std::span<const KernelTable> tables, KernelPro
         fitter.experts(rows);
         break;
       case KernelOperation::collectives:
-        fitter.all_reduce(rows);
-        break;
+        break;  // fitted by collective_fit.h
     }
   }
   return fitter.take();

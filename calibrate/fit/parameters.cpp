@@ -4,7 +4,6 @@
 
 namespace gpuplan::calibrate {
 
-using kernels::AllReduceConstants;
 using kernels::DecodeConstants;
 using kernels::ExpertConstants;
 using kernels::GemmConstants;
@@ -68,15 +67,6 @@ constexpr FittedField<DecodeConstants> kDecode[] = {
     {&DecodeConstants::repeat_share, 0.0, 0.5},
 };
 
-constexpr FittedField<AllReduceConstants> kAllReduce[] = {
-    {&AllReduceConstants::small_alpha, 0.5, 60.0, true},
-    {&AllReduceConstants::small_share, 0.005, 2.0, true},
-    {&AllReduceConstants::middle_alpha, 0.5, 100.0, true},
-    {&AllReduceConstants::middle_share, 0.02, 2.0, true},
-    {&AllReduceConstants::large_alpha, 1.0, 200.0, true},
-    {&AllReduceConstants::large_share, 0.1, 2.0, true},
-};
-
 constexpr FittedField<ExpertConstants> kExperts[] = {
     {&ExpertConstants::t0, 1.0, 100.0, true},
     {&ExpertConstants::hbm_efficiency, 0.1, 1.0},
@@ -113,9 +103,6 @@ std::span<const FittedField<DecodeConstants>> fitted_fields(const DecodeConstant
     return repeated;
   }
   return std::span(kDecode).first(std::size(kDecode) - 1);
-}
-std::span<const FittedField<AllReduceConstants>> fitted_fields(const AllReduceConstants& /*tag*/) {
-  return kAllReduce;
 }
 std::span<const FittedField<ExpertConstants>> fitted_fields(const ExpertConstants& /*tag*/) {
   return kExperts;

@@ -20,8 +20,6 @@ std::span<const FittedField<kernels::PrefillConstants>> fitted_fields(
     const kernels::PrefillConstants& constants);
 std::span<const FittedField<kernels::DecodeConstants>> fitted_fields(
     const kernels::DecodeConstants& constants);
-std::span<const FittedField<kernels::AllReduceConstants>> fitted_fields(
-    const kernels::AllReduceConstants& constants);
 std::span<const FittedField<kernels::ExpertConstants>> fitted_fields(
     const kernels::ExpertConstants& constants);
 

@@ -217,18 +217,7 @@ KernelOperation operation_of(const TableReader& table) {
 // Fills `kernel`, or says why the row cannot be expressed.
 std::string express(KernelOperation operation, const Row& row, MeasuredKernel& kernel) {
   if (operation == KernelOperation::collectives) {
-    kernel.dtype = row.text("library");
-    if (row.text("collective") != "all_reduce") {
-      return "collective not priced by the kernel model: " + row.text("collective");
-    }
-    const bool custom = kernel.dtype.ends_with("-custom");
-    if (!custom && !kernel.dtype.starts_with("nccl")) {
-      return "library not modelled: " + kernel.dtype;
-    }
-    kernel.operation = AllReduce{.bytes = Bytes(static_cast<double>(row.count("bytes"))),
-                                 .gpus = row.small("gpus", 2),
-                                 .custom_kernel = custom};
-    return "";
+    return "collectives are priced by their own model, whose constants are an architecture's";
   }
   kernel.dtype = row.text("dtype");
   const std::optional<Formats> format = formats(kernel.dtype);
@@ -402,10 +391,6 @@ ValidationRows validate_kernel_table(const std::string& path, const KernelTableO
     ValidationRow result{
         table_id + std::to_string(row.line), {}, row.seconds, price.time.si(), low, high, shape_of(row)};
     result.key = {{"gpu", name}, {"op", std::string(json::name_of(table.operation))}, {"dtype", row.dtype}};
-    if (const auto* all_reduce = std::get_if<AllReduce>(&row.operation)) {
-      result.key["op"] = "all_reduce";
-      result.key["gpus"] = std::to_string(all_reduce->gpus);
-    }
     out.rows.push_back(std::move(result));
   }
   return out;

@@ -83,7 +83,7 @@ void explain(const CollectivePrice& price, const Communicator& group, const Coll
                       json::name_of(operation.collective), operation.bytes.si(), group.ranks, group.nodes,
                       group.nodes == 1 ? "" : "s", group.link.si() * 1e-9, constants));
   if (price.choice.estimate > 0.0) {
-    std::vector<Choice> all = candidates(group, operation);
+    Choices all = candidates(group, operation);
     std::stable_sort(all.begin(), all.end(),
                      [](const Choice& a, const Choice& b) { return a.estimate < b.estimate; });
     std::string line = "NCCL's estimates:";
@@ -144,7 +144,6 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
     price.parts.held = std::max(0.0, least - price.parts.total());
   }
   HeldOutError error = constants.error;
-  std::string named = "NCCL " + (constants.version.empty() ? std::string("(assumed)") : constants.version);
   bool custom = false;
   if (options.custom_kernel && operation.collective == Collective::all_reduce && group.nodes == 1 &&
       group.nvlink) {
@@ -158,7 +157,6 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
     }
     if (custom) {
       error = profile.custom_error;
-      named = "the engine's own kernels";
     }
   }
   price.time = Seconds(price.parts.total() * 1e-6);
@@ -188,7 +186,8 @@ CollectivePrice CollectiveModel::price(Communicator group, const CollectiveOpera
                      : price.outside_measured_range   ? kernels::Provenance::physics
                                                       : kernels::Provenance::measured;
   if (why != nullptr) {
-    explain(price, group, operation, error, named, *why);
+    const std::string version = constants.version.empty() ? "(assumed)" : constants.version;
+    explain(price, group, operation, error, custom ? "the engine's own kernels" : "NCCL " + version, *why);
   }
   return price;
 }

@@ -56,19 +56,25 @@ Architecture architecture_named(std::string_view name) {
                                                                           : Architecture::sm80;
 }
 
-Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node) {
+Communicator communicator_in(const Gpu& gpu, ScaleUp scale_up, bool switch_reduction, int per_node) {
   constexpr double kPcieShare = 12.0 / 16.0;  // NCCL plans with 12 GB/s of a PCIe 3 x16's 16 (topo.h)
   constexpr int kPcieChannels = 2;
-  Communicator group = one_node(architecture_named(gpu.architecture), nodes * per_node);
+  Communicator group = one_node(architecture_named(gpu.architecture), per_node);
   const double share = group.intra.si() / group.link.si();
-  group.nodes = nodes;
   group.nvlink = gpu.scale_up_bandwidth.si() > 0.0 &&
-                 (node.scale_up == ScaleUp::nvswitch || node.scale_up == ScaleUp::all_to_all ||
-                  (node.scale_up == ScaleUp::pairs && per_node <= 2));
+                 (scale_up == ScaleUp::nvswitch || scale_up == ScaleUp::all_to_all ||
+                  (scale_up == ScaleUp::pairs && per_node <= 2));
   group.link = group.nvlink ? gpu.scale_up_bandwidth : gpu.pcie_bandwidth;
   group.intra = BytesPerSecond(group.link.si() * (group.nvlink ? share : kPcieShare));
   group.channels = group.nvlink ? group.channels : kPcieChannels;
-  group.switch_reduces = group.nvlink && node.switch_reduction;
+  group.switch_reduces = group.nvlink && switch_reduction;
+  return group;
+}
+
+Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node) {
+  Communicator group = communicator_in(gpu, node.scale_up, node.switch_reduction, per_node);
+  group.ranks = nodes * per_node;
+  group.nodes = nodes;
   group.nics = node.nic_count;
   group.nic = node.nic_bandwidth;
   if (nodes > 1) {

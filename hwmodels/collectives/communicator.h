@@ -79,6 +79,8 @@ Architecture architecture_named(std::string_view name);
 // The first `per_node` GPUs of each of `nodes` nodes of the catalogue. PCIe has two channels (NCCL's default
 // without NVLink); how much of its rate collectives reach is assumed (timing.cpp), and prices say so.
 Communicator communicator_on(const Gpu& gpu, const Node& node, int nodes, int per_node);
+// `per_node` GPUs of one node that are joined so.
+Communicator communicator_in(const Gpu& gpu, ScaleUp scale_up, bool switch_reduction, int per_node);
 
 // What is moved. `bytes` counts as nccl-tests does: the buffer of all-reduce, broadcast, reduce and
 // send/recv; all ranks' parts together of all-gather, reduce-scatter (the larger buffer) and all-to-all (a

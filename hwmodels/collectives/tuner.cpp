@@ -31,8 +31,8 @@ int channels_used(Algorithm algorithm, Protocol protocol, int most, int ranks, d
   return std::clamp(static_cast<int>(std::min(1e6, bytes / per_channel)), 1, std::max(1, most));
 }
 
-std::vector<Choice> candidates(const Communicator& group, const CollectiveOperation& operation) {
-  std::vector<Choice> out;
+Choices candidates(const Communicator& group, const CollectiveOperation& operation) {
+  Choices out;
   for (const CollectiveAlgorithm* algorithm : algorithms()) {
     for (const Protocol protocol : kProtocols) {
       if (protocol == Protocol::ll128 && !(group.ll128 && group.nvlink)) {
@@ -51,7 +51,7 @@ std::vector<Choice> candidates(const Communicator& group, const CollectiveOperat
 }
 
 Choice choose(const Communicator& group, const CollectiveOperation& operation, double p2p_ll_bytes) {
-  const std::vector<Choice> all = candidates(group, operation);
+  const Choices all = candidates(group, operation);
   if (all.empty()) {
     const double message = operation.collective == Collective::all_to_all ? operation.bytes.si() / group.ranks
                                                                           : operation.bytes.si();

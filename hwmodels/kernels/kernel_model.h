@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@
 #include "hwmodels/kernels/residual.h"
 #include "hwmodels/kernels/standing.h"
 #include "hwmodels/kernels/transfer.h"
+
+namespace gpuplan::collectives {
+class CollectiveModel;
+}
 
 namespace gpuplan::kernels {
 
@@ -97,6 +102,7 @@ class KernelModel {
   Power power_;
   std::vector<Curves> gemm_curves_, prefill_curves_, decode_curves_, expert_curves_;  // as in the profile
   OperationConstants operations_;
+  std::shared_ptr<const collectives::CollectiveModel> collectives_;
 };
 
 }  // namespace gpuplan::kernels

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "hwmodels/collectives/collective_model.h"
 #include "hwmodels/kernels/kernel_model.h"
 #include "hwmodels/kernels/standing.h"
 #include "hwmodels/kernels/transfer.h"
@@ -48,7 +49,8 @@ KernelModel::KernelModel(const Gpu& gpu, KernelProfile profile)
       gemm_curves_(curves_of(profile_.gemm, kGemmFeatures, "gemm")),
       prefill_curves_(curves_of(profile_.prefill, kPrefillFeatures, "prefill")),
       decode_curves_(curves_of(profile_.decode, kDecodeFeatures, "decode")),
-      expert_curves_(curves_of(profile_.experts, kExpertFeatures, "experts")) {}
+      expert_curves_(curves_of(profile_.experts, kExpertFeatures, "experts")),
+      collectives_(std::make_shared<collectives::CollectiveModel>(collectives::Profiles{})) {}
 
 template <class Constants>
 std::vector<KernelModel::Curves> KernelModel::curves_of(const std::vector<Constants>& constants,
@@ -77,8 +79,8 @@ KernelProfile read_profile(const std::string& path) {
   std::vector<Problem> problems;
   json::read(json::parse_file(path), path + ": $", profile, problems);
   if (problems.empty() && (profile.gemm.empty() || profile.prefill.empty() || profile.decode.empty() ||
-                           profile.all_reduce.empty() || profile.experts.empty())) {
-    problems.push_back({path + ": $", "no constants for one of gemm, prefill, decode, all_reduce, experts",
+                           profile.experts.empty())) {
+    problems.push_back({path + ": $", "no constants for one of gemm, prefill, decode, experts",
                         "at least one entry of each", ""});
   }
   if (!problems.empty()) {
@@ -162,6 +164,7 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir, Le
   static std::mutex mutex;
   static Profiles profiles;
   static std::map<std::tuple<std::string, std::string, std::string, LeaveOut>, OperationConstants> operations;
+  static std::map<std::string, std::shared_ptr<const collectives::CollectiveModel>> loaded;
   const std::lock_guard lock(mutex);
   const auto key = std::tuple(data_dir, gpu.name, gpu.architecture, leave_out);
   auto constants = operations.find(key);
@@ -170,6 +173,11 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir, Le
   }
   KernelModel model(gpu, profile_for(gpu, data_dir, leave_out, profiles));
   model.operations_ = constants->second;
+  std::shared_ptr<const collectives::CollectiveModel>& shared = loaded[data_dir];
+  if (!shared) {
+    shared = std::make_shared<collectives::CollectiveModel>(collectives::CollectiveModel::load(data_dir));
+  }
+  model.collectives_ = shared;
   return model;
 }
 

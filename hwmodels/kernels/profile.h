@@ -202,32 +202,6 @@ void describe(V& v, DecodeConstants& s) {
   v.field("correction", s.correction, "what measurements show beyond the physics");
 }
 
-// All-reduce of one library over `gpus` GPUs (all_reduce.cpp): the best of three algorithms or protocols,
-// each a line in the message size. Shares are bus bandwidth over the GPU's link bandwidth per direction.
-struct AllReduceConstants {
-  std::string implementation = "custom";  // custom (an inference engine's own kernel) or nccl
-  int gpus = 2;
-  double small_alpha = 3.0;  // us: one shot, or NCCL's LL
-  double small_share = 0.3;
-  double middle_alpha = 8.0;  // us: two shots, or LL128
-  double middle_share = 0.6;
-  double large_alpha = 25.0;  // us: ring or NVLS, Simple
-  double large_share = 0.9;
-  FamilyError error;
-};
-template <class V>
-void describe(V& v, AllReduceConstants& s) {
-  v.field("library", s.implementation, "custom or nccl", json::required);
-  v.field("gpus", s.gpus, "ranks", json::Range{.min = 2, .max = 1024}, json::required);
-  v.field("small_alpha", s.small_alpha, "floor of the fastest start (us)", json::not_negative());
-  v.field("small_share", s.small_share, "its bus bandwidth over link bandwidth", json::positive());
-  v.field("middle_alpha", s.middle_alpha, "start of the middle protocol (us)", json::not_negative());
-  v.field("middle_share", s.middle_share, "its bus bandwidth over link bandwidth", json::positive());
-  v.field("large_alpha", s.large_alpha, "start of the one for large messages (us)", json::not_negative());
-  v.field("large_share", s.large_share, "its bus bandwidth over link bandwidth", json::positive());
-  v.field("error", s.error, "held-out errors");
-}
-
 // Passes limited by memory: floor + bytes / (bandwidth x share). Nobody measured them in the tables that the
 // other families are fitted to; the defaults are read from other measurements (`source`) and count as
 // assumed.
@@ -326,7 +300,6 @@ struct KernelProfile {
   std::vector<DecodeConstants> decode = {DecodeConstants{}};
   int widest_group = 32;  // query heads a KV head that the grouped decode kernel takes
   bool xqa = false;       // decode kernels are chosen and split as by TensorRT-LLM before Blackwell
-  std::vector<AllReduceConstants> all_reduce = {AllReduceConstants{}};
   PassConstants passes;
   std::vector<ExpertConstants> experts = {ExpertConstants{}};
   double launch_stream = 2.43;  // us between kernels launched one by one
@@ -345,7 +318,6 @@ void describe(V& v, KernelProfile& s) {
   v.field("widest_group", s.widest_group, "query heads a KV head that the grouped decode kernel takes",
           json::at_least(1));
   v.field("xqa", s.xqa, "decode kernels chosen and split as by TensorRT-LLM before Blackwell");
-  v.field("all_reduce", s.all_reduce, "all-reduce by library and ranks");
   v.field("passes", s.passes, "memory-bound passes");
   v.field("experts", s.experts, "grouped expert GEMMs by format");
   v.field("launch_stream", s.launch_stream, "between kernels launched one by one (us)", json::not_negative());

@@ -36,7 +36,7 @@ struct FamilyTransfer {
   TransferError gemm;         // 16 bit
   TransferError scaled_gemm;  // fp8 and int8 with a scale for each tensor, and their quantise pass
   TransferError narrow_gemm;  // other formats, where each library generation has other kernels
-  TransferError prefill, decode, experts, all_reduce;
+  TransferError prefill, decode, experts;
 };
 constexpr FamilyTransfer kSameFamily = {
     .gemm = {.factor = 1.25, .median = 0.04, .q80 = 0.08},
@@ -45,7 +45,6 @@ constexpr FamilyTransfer kSameFamily = {
     .prefill = {.factor = 1.1, .median = 0.04, .q80 = 0.06},
     .decode = {.factor = 1.2, .median = 0.05, .q80 = 0.08},
     .experts = {.factor = 1.2, .median = 0.06, .q80 = 0.12},
-    .all_reduce = {.factor = 1.1, .median = 0.05, .q80 = 0.10},
 };
 constexpr FamilyTransfer kOtherFamily = {
     .gemm = {.factor = 1.0, .median = 0.07, .q80 = 0.14, .fixed = 0.7},
@@ -54,7 +53,6 @@ constexpr FamilyTransfer kOtherFamily = {
     .prefill = {.factor = 1.0, .median = 0.12, .q80 = 0.30},
     .decode = {.factor = 1.0, .median = 0.25, .q80 = 0.62},
     .experts = {.factor = 1.0, .median = 0.17, .q80 = 0.46},
-    .all_reduce = {.factor = 1.0, .median = 0.32, .q80 = 0.60},
 };
 
 const TransferError& gemm_errors(const FamilyTransfer& errors, const std::string& format) {
@@ -214,7 +212,6 @@ KernelProfile transferred(KernelProfile donor, const Gpu& gpu) {
   bound(donor.prefill, errors.prefill);
   bound(donor.decode, errors.decode);
   bound(donor.experts, errors.experts);
-  bound(donor.all_reduce, errors.all_reduce);
   return donor;
 }
 

@@ -1,6 +1,7 @@
 // All-reduce, passes, experts, launch, profiles and where prices stand.
 #include <cmath>
 
+#include "hwmodels/collectives/collective_model.h"
 #include "kernels_testing.h"
 
 using namespace gpuplan;
@@ -29,6 +30,29 @@ TEST_CASE("All-reduce: a floor for small messages, the bus for large ones") {
       const double t = time(bytes, gpus, true);
       CHECK(t >= last);
       last = t;
+    }
+  }
+}
+
+TEST_CASE("Serving's all-reduce is the collectives' own price") {
+  const auto collectives = collectives::CollectiveModel::load(data_root());
+  for (const char* name : {"A100-SXM4-80GB", "H100-SXM5-80GB", "L40S"}) {
+    const Gpu& gpu = gpu_named(name);
+    const KernelModel model = model_of(name);
+    for (const ScaleUp scale_up : {ScaleUp::nvswitch, ScaleUp::pcie, ScaleUp::pairs}) {
+      for (const double bytes : {4096.0, 1e6, 3e8}) {
+        for (const bool custom : {false, true}) {
+          const auto group = collectives::communicator_in(gpu, scale_up, scale_up == ScaleUp::nvswitch, 4);
+          const auto whole = collectives.price(group, {collectives::Collective::all_reduce, Bytes(bytes)},
+                                               {.custom_kernel = custom});
+          const Price price =
+              model.price(AllReduce{.bytes = Bytes(bytes), .gpus = 4, .custom_kernel = custom}, scale_up,
+                          scale_up == ScaleUp::nvswitch);
+          CHECK(price.time.si() == whole.time.si());
+          CHECK(price.spread80 == whole.spread80);
+          CHECK(price.provenance == whole.provenance);
+        }
+      }
     }
   }
 }
