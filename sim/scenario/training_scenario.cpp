@@ -45,6 +45,7 @@ TrainingScenario resolve_training(const json::Value& document, const std::string
   std::vector<Problem> problems;
   TrainingScenario out;
   json::read(document, at, out.spec, problems);
+  out.given = out.spec;
   TrainingSpec& spec = out.spec;
   if (spec.kind != "training") {
     problems.push_back({at + ".kind", "\"" + spec.kind.substr(0, 60) + "\"", "\"training\"",

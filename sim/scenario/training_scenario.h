@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sim/scenario/collective_scenario.h"
+#include "sim/scenario/plan_spec.h"
 #include "sim/scenario/serving_spec.h"
 #include "sim/training/placement.h"
 #include "workloads/training/job.h"
@@ -29,6 +30,7 @@ struct TrainingSpec {
   TrainingSoftware software;
   double expert_imbalance = 1.0;
   CostSpec cost;
+  PlanSpec plan;
   std::int64_t seed = 1;
 };
 template <class V>
@@ -56,11 +58,13 @@ void describe(V& v, TrainingSpec& s) {
   v.field("expert_imbalance", s.expert_imbalance, "tokens of the most loaded rank's experts over the mean",
           json::Range{.min = 1, .max = 1000});
   v.field("cost", s.cost, "money");
+  v.field("plan", s.plan, "what `gpuplan plan` varies");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
 }
 
 struct TrainingScenario {
-  TrainingSpec spec;  // resolved: optional fields hold the values used
+  TrainingSpec spec;   // resolved: optional fields hold the values used
+  TrainingSpec given;  // as the document has it
   TrainingMachine machine;
   TrainingJob job;
   std::vector<std::string> notes;

@@ -1,100 +1,17 @@
 #include "sim/training/estimate.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace gpuplan::sim {
 
 namespace {
-
-// Sum of a phase on one rank.
-struct PhaseTime : PhaseSum {
-  std::array<double, kTrainingParts> parts{};
-};
-
-class Assembly {
- public:
-  Assembly(const TrainingEstimator& estimator, const TrainingJob& job)
-      : estimator_(estimator),
-        job_(job),
-        stretch_(estimator.stretch()),
-        launch_(estimator.launch(job).si()) {}
-
-  PhaseTime phase(const TrainingPhase& phase) const {
-    PhaseTime out;
-    for (const TrainingKernel& kernel : phase.kernels) {
-      const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
-      const double time = kernel.count * (streams ? 1.0 : stretch_) * estimator_.price(kernel).si();
-      out.kernels += time;
-      out.parts[static_cast<std::size_t>(kernel.part)] += time;
-      out.launches += kernel.count * kernel.launches * launch_;
-      if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
-        out.matrices += time;
-      }
-    }
-    for (const TrainingCollective& one : phase.collectives) {
-      const double time = one.count * estimator_.price(one, job_).si();
-      (one.overlap == Overlap::none ? out.in_line : out.behind) += time;
-    }
-    return out;
-  }
-
-  LayerTime layer(const PhaseTime& p) const { return estimator_.layer_time(p); }
-
-  double total(const std::vector<TrainingCollective>& all) const {
-    double sum = 0.0;
-    for (const TrainingCollective& one : all) {
-      sum += one.count * estimator_.price(one, job_).si();
-    }
-    return sum;
-  }
-
- private:
-  const TrainingEstimator& estimator_;
-  const TrainingJob& job_;
-  double stretch_, launch_;
-};
-
-PhaseTime operator+(PhaseTime a, const PhaseTime& b) {
-  a.kernels += b.kernels;
-  a.launches += b.launches;
-  a.matrices += b.matrices;
-  a.in_line += b.in_line;
-  a.behind += b.behind;
-  for (std::size_t i = 0; i < kTrainingParts; ++i) {
-    a.parts[i] += b.parts[i];
-  }
-  return a;
-}
 
 LayerTime operator*(LayerTime t, double factor) {
   return {t.time * factor, t.exposed * factor, t.launch_bound * factor};
 }
 LayerTime operator+(LayerTime a, const LayerTime& b) {
   return {a.time + b.time, a.exposed + b.exposed, a.launch_bound + b.launch_bound};
-}
-
-// A layer's passes, and what gathers and scatters its weights.
-struct LayerCost {
-  PhaseTime forward, backward, recompute, weights;
-  double gather_forward = 0.0, gather_backward = 0.0, scatter = 0.0;
-  bool hides = false;
-};
-
-LayerCost cost_of(const Assembly& assembly, const LayerWork& work) {
-  LayerCost out;
-  out.forward = assembly.phase(work.forward);
-  out.backward = assembly.phase(work.backward);
-  out.recompute = assembly.phase(work.recompute);
-  out.weights = assembly.phase(work.weights);
-  out.gather_forward = assembly.total(work.gather_forward);
-  out.gather_backward = assembly.total(work.gather_backward);
-  out.scatter = assembly.total(work.scatter);
-  out.hides = !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass;
-  return out;
 }
 
 // `count` equal layers one after the other, weights streaming in (and gradients out) beside them.
@@ -176,90 +93,114 @@ Seconds TrainingEstimator::price(const TrainingCollective& collective, const Tra
 }
 
 StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingStep& step) const {
-  const Assembly assembly(*this, job);
-  const StepConstants& c = constants_;
-  const LayerCost dense = cost_of(assembly, step.dense), sparse = cost_of(assembly, step.sparse);
-  const LayerCost embedding = cost_of(assembly, step.embedding), head = cost_of(assembly, step.head);
-  const double send =
-      job.parallelism.pipeline > 1
-          ? price({"send", collectives::Collective::send_recv, Group::pipeline, step.boundary}, job).si()
-          : 0.0;
-  const double rejoin = assembly.total(step.rejoin);
-  StepEstimate out;
-  const double m = step.micro_batches;
-  std::vector<double> launch_bound;
-  double slowest = -1.0;
-  for (const StageWork& work : step.stages) {
-    StageTime t;
-    double exposed = 0.0, forward = 0.0, backward = 0.0, weights = 0.0, bound = 0.0, streams = 0.0;
-    std::array<double, kTrainingParts> parts{};
-    const auto passes = [&](const LayerCost& cost, double count, double recomputed) {
-      if (count <= 0.0) {
-        return;
-      }
-      const LayerTime f = streamed(count, assembly.layer(cost.forward), cost.gather_forward,
-                                   cost.gather_forward, cost.hides, c.overlap_slowdown);
-      // Gathers and scatters hide behind what is computed again as well.
-      const LayerTime again = assembly.layer(cost.recompute) * (recomputed / count);
-      const LayerTime b =
-          streamed(count, assembly.layer(cost.backward + cost.weights) + again,
-                   cost.gather_backward + cost.scatter, cost.scatter, cost.hides, c.overlap_slowdown);
-      forward += f.time;
-      backward += b.time;
-      weights += count * cost.weights.kernels;
-      exposed += f.exposed + b.exposed;
-      bound += f.launch_bound + b.launch_bound;
-      streams += count * (cost.gather_forward + cost.gather_backward + cost.scatter);
-      for (std::size_t i = 0; i < kTrainingParts; ++i) {
-        parts[i] += count * (cost.forward.parts[i] + cost.backward.parts[i] + cost.weights.parts[i]) +
+  return estimate(job, costs_of(*this, job, step));
+}
+
+namespace {
+
+// One micro-batch on one stage, and what the report tells of it.
+struct StageSum {
+  StageTime time;
+  double launch_bound = 0.0;
+  std::array<double, kTrainingParts> parts{};
+};
+
+// `count` equal layers, of which `recomputed` run their forward pass once more.
+void add_passes(const TrainingEstimator& estimator, const PassCost& cost, const StreamCost& stream,
+                double count, double recomputed, StageSum& out) {
+  if (count <= 0.0) {
+    return;
+  }
+  const double slow = estimator.constants().overlap_slowdown;
+  const LayerTime f = streamed(count, estimator.layer_time(cost.forward), stream.gather_forward,
+                               stream.gather_forward, stream.hides, slow);
+  // Gathers and scatters hide behind what is computed again as well.
+  const LayerTime again = estimator.layer_time(cost.recompute) * (recomputed / count);
+  PhaseSum both = cost.backward;
+  both += cost.weights;
+  const LayerTime b = streamed(count, estimator.layer_time(both) + again,
+                               stream.gather_backward + stream.scatter, stream.scatter, stream.hides, slow);
+  StageTime& t = out.time;
+  t.forward += Seconds(f.time);
+  t.backward += Seconds(b.time);
+  t.weights += Seconds(count * cost.weights.kernels);
+  t.exposed += Seconds(f.exposed + b.exposed);
+  t.gather_reduce += Seconds(count * (stream.gather_forward + stream.gather_backward + stream.scatter));
+  out.launch_bound += f.launch_bound + b.launch_bound;
+  for (std::size_t i = 0; i < kTrainingParts; ++i) {
+    out.parts[i] += count * (cost.forward.parts[i] + cost.backward.parts[i] + cost.weights.parts[i]) +
                     recomputed * cost.recompute.parts[i];
-      }
-    };
-    const double layers = work.layers, with_experts = work.moe_layers;
-    const double share = layers > 0.0 ? work.recomputed / layers : 0.0;
-    passes(dense, layers - with_experts, share * (layers - with_experts));
-    passes(sparse, with_experts, share * with_experts);
-    passes(embedding, work.first ? 1.0 : 0.0, 0.0);
-    passes(head, work.last ? 1.0 : 0.0, 0.0);
-    // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
-    const double sends = job.parallelism.pipeline > 1 ? job.parallelism.virtual_stages : 0.0;
-    const double seen = *job.software.overlap_pipeline ? 0.1 : 1.0;
-    forward += sends * (send * seen + rejoin);
-    backward += sends * (send * seen + rejoin);
-    exposed += 2.0 * sends * (send * seen + rejoin);
-    t.forward = Seconds(forward);
-    t.backward = Seconds(backward);
-    t.weights = Seconds(weights);
-    t.exposed = Seconds(exposed);
-    t.gather_reduce = Seconds(streams);
-    out.stages.push_back(t);
-    if (forward + backward > slowest) {
-      slowest = forward + backward;
-      out.slowest = out.stages.size() - 1;
-      out.launch_bound_seconds = m * bound;
+  }
+}
+
+StageSum stage_sum(const TrainingEstimator& estimator, const TrainingJob& job, const StepCosts& costs,
+                   const StageCost& work) {
+  StageSum out;
+  const double layers = work.layers, with_experts = work.moe_layers;
+  const double share = layers > 0.0 ? work.recomputed / layers : 0.0;
+  add_passes(estimator, costs.dense, costs.dense_stream, layers - with_experts,
+             share * (layers - with_experts), out);
+  add_passes(estimator, costs.sparse, costs.sparse_stream, with_experts, share * with_experts, out);
+  add_passes(estimator, costs.embedding, {}, work.first ? 1.0 : 0.0, 0.0, out);
+  add_passes(estimator, costs.head, {}, work.last ? 1.0 : 0.0, 0.0, out);
+  // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
+  const double sends = job.parallelism.pipeline > 1 ? job.parallelism.virtual_stages : 0.0;
+  const Seconds boundary(sends * (costs.send * (*job.software.overlap_pipeline ? 0.1 : 1.0) + costs.rejoin));
+  out.time.forward += boundary;
+  out.time.backward += boundary;
+  out.time.exposed += 2.0 * boundary;
+  return out;
+}
+
+void add_flops(const TrainingJob& job, const StepCosts& costs, StepEstimate& out) {
+  const double everywhere = static_cast<double>(job.micro_batches()) * job.parallelism.tensor *
+                            job.parallelism.context * static_cast<double>(job.data());
+  double flops = costs.head.flops, again = 0.0;
+  for (const StageCost& s : costs.stages) {
+    const double layers = (s.layers - s.moe_layers) * costs.dense.flops + s.moe_layers * costs.sparse.flops;
+    flops += layers;
+    again += s.layers > 0 ? s.recomputed * layers / s.layers / 3.0 : 0.0;
+  }
+  out.model_flops = flops * everywhere;
+  out.hardware_flops = (flops + (job.recompute == Recompute::full ? again : 0.0)) * everywhere;
+}
+
+}  // namespace
+
+StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const StepCosts& costs) const {
+  const StepConstants& c = constants_;
+  StepEstimate out;
+  out.stages.reserve(costs.stages.size());
+  const double m = job.micro_batches();
+  Seconds slowest{-1.0};
+  for (const StageCost& work : costs.stages) {
+    const StageSum sum = stage_sum(*this, job, costs, work);
+    const Seconds both = sum.time.forward + sum.time.backward;
+    if (both > slowest) {
+      slowest = both;
+      out.slowest = out.stages.size();
+      out.launch_bound_seconds = m * sum.launch_bound;
       for (std::size_t i = 0; i < kTrainingParts; ++i) {
-        out.kernel_seconds[i] = m * parts[i];
+        out.kernel_seconds[i] = m * sum.parts[i];
       }
     }
+    out.stages.push_back(sum.time);
   }
   const StageTime& t = out.stages[out.slowest];
-  const StageWork& work = step.stages[out.slowest];
+  const StageCost& work = costs.stages[out.slowest];
   out.steady = m * (t.forward + t.backward);
   out.bubble = pipeline_bubble(job, out.stages, out.slowest);
   // Over data, once a step: gradients hide behind the last backward pass, weights behind the first forward.
-  const auto beside = [&](const std::vector<TrainingCollective>& all, double window) {
-    double total = assembly.total(all);
-    const bool hides = !all.empty() && all.front().overlap == Overlap::pass;
+  const auto beside = [&](const ExchangeCost& exchange, double window) {
     const double layers = std::max(1, work.layers);
-    const double hidden = hides ? std::min(total * (layers - 1.0) / layers, window) : 0.0;
-    return Seconds(total - hidden + c.overlap_slowdown * hidden);
+    const double hidden = exchange.hides ? std::min(exchange.seconds * (layers - 1.0) / layers, window) : 0.0;
+    return Seconds(exchange.seconds - hidden + c.overlap_slowdown * hidden);
   };
   const double passes = job.parallelism.virtual_stages > 1 ? job.parallelism.pipeline : 1.0;
   out.reduce = beside(work.reduce, passes * t.backward.si());
   out.gather = beside(work.parameters, passes * t.forward.si());
-  const PhaseTime optimizer = assembly.phase(work.optimizer);
-  out.optimizer = Seconds(std::max(optimizer.kernels, optimizer.launches));
-  out.kernel_seconds[static_cast<std::size_t>(TrainingPart::optimizer)] = optimizer.kernels;
+  out.optimizer = Seconds(std::max(work.optimizer.kernels, work.optimizer.launches));
+  out.kernel_seconds[static_cast<std::size_t>(TrainingPart::optimizer)] = work.optimizer.kernels;
   out.transfer = work.host_transfer / machine_.gpu.pcie_bandwidth;
   out.overhead = Seconds(c.step_overhead);
   out.exposed = m * t.exposed + out.reduce + out.gather;
@@ -274,18 +215,7 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
   }
   out.slowed = max(Seconds(0.0),
                    out.steady + out.optimizer - Seconds(kernels + out.launch_bound_seconds) - m * t.exposed);
-  out.model_flops = step.model_flops;
-  double again = 0.0;
-  for (const StageWork& s : step.stages) {
-    const double layers = std::max(1, s.layers);
-    again +=
-        s.recomputed *
-        ((s.layers - s.moe_layers) / layers * step.dense.flops + s.moe_layers / layers * step.sparse.flops) /
-        3.0;
-  }
-  const double whole = job.recompute == Recompute::full ? 1.0 : 0.0;
-  out.hardware_flops = step.model_flops + whole * again * job.parallelism.tensor * job.parallelism.context *
-                                              m * static_cast<double>(job.data());
+  add_flops(job, costs, out);
   out.spread80 = c.spread80;
   return out;
 }

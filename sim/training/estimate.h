@@ -17,6 +17,7 @@
 #include "hwmodels/kernels/kernel_model.h"
 #include "sim/training/placement.h"
 #include "sim/training/step_constants.h"
+#include "sim/training/step_costs.h"
 #include "workloads/training/step.h"
 
 namespace gpuplan::sim {
@@ -29,15 +30,7 @@ struct StageTime {
   Seconds gather_reduce;      // of sharded weights, whether hidden or not
 };
 
-// Sum of one phase of a layer, in seconds.
-struct PhaseSum {
-  double kernels = 0.0;                // GPU busy
-  double launches = 0.0;               // host busy
-  double matrices = 0.0;               // kernels that a collective can hide behind
-  double in_line = 0.0, behind = 0.0;  // collectives: in the way, and meant to hide behind matrices
-};
-
-// What runs on the compute stream of it once collectives that can hide do.
+// What runs on the compute stream of a phase once collectives that can hide do.
 struct LayerTime {
   double time = 0.0, exposed = 0.0, launch_bound = 0.0;
 };
@@ -73,6 +66,8 @@ class TrainingEstimator {
       : machine_(machine), kernels_(kernels), collectives_(collectives), constants_(constants) {}
 
   [[nodiscard]] StepEstimate estimate(const TrainingJob& job, const TrainingStep& step) const;
+  // The same from prices: the sum alone.
+  [[nodiscard]] StepEstimate estimate(const TrainingJob& job, const StepCosts& costs) const;
 
   [[nodiscard]] Seconds price(const TrainingKernel& kernel) const;
   [[nodiscard]] Seconds price(const TrainingCollective& collective, const TrainingJob& job) const;

@@ -71,12 +71,19 @@ void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
                     : job.recompute_layers > 0       ? std::min(job.recompute_layers, layers)
                                                      : layers;
   double stored = 0.0, working = 0.0;
-  for (int i = 0; i < layers; ++i) {
-    const bool experts = i >= layers - sparse;
-    const LayerActivations a = layer_activations(job, experts, i < again ? job.recompute : Recompute::none);
-    stored += a.stored.si();
-    working = std::max(working, a.working.si());
-  }
+  // The first `again` layers compute again; the last `sparse` have experts.
+  const auto add = [&](int count, bool experts, Recompute recompute) {
+    if (count > 0) {
+      const LayerActivations a = layer_activations(job, experts, recompute);
+      stored += count * a.stored.si();
+      working = std::max(working, a.working.si());
+    }
+  };
+  const int dense = layers - sparse;
+  add(std::min(again, dense), false, job.recompute);
+  add(dense - std::min(again, dense), false, Recompute::none);
+  add(again - std::min(again, dense), true, job.recompute);
+  add(sparse - (again - std::min(again, dense)), true, Recompute::none);
   const double in_flight = micro_batches_in_flight(job, stage);
   out.activations = Bytes(in_flight * stored);
   if (stage == 0) {
@@ -137,18 +144,38 @@ double optimizer_bytes(const TrainingJob& job) {
   return moments(job) + (master ? 4.0 : 0.0);
 }
 
+StageMemory stage_memory(const TrainingJob& job, int stage, const MemoryConstants& constants) {
+  StageMemory out;
+  out.stage = stage;
+  const RankParameters p = rank_parameters(job, stage);
+  add_states(job, p, out);
+  add_activations(job, stage, out);
+  add_buffers(job, p, constants, out);
+  return out;
+}
+
+StageMemory fullest_stage(const TrainingJob& job, const MemoryConstants& constants) {
+  StageMemory out = stage_memory(job, 0, constants);
+  const int stages = job.parallelism.pipeline;
+  for (int stage = 1; stage < stages; ++stage) {
+    // Of equal stages in a row the first holds most micro-batches.
+    const bool like_last = stage > 1 && stage < stages - 1 &&
+                           layers_of_stage(job, stage) == layers_of_stage(job, stage - 1) &&
+                           moe_layers_of_stage(job, stage) == moe_layers_of_stage(job, stage - 1);
+    if (!like_last) {
+      const StageMemory one = stage_memory(job, stage, constants);
+      out = one.total() > out.total() ? one : out;
+    }
+  }
+  return out;
+}
+
 TrainingMemory plan_training_memory(const Gpu& gpu, const TrainingJob& job,
                                     const MemoryConstants& constants) {
   TrainingMemory out;
   out.usable = usable_memory(gpu);
   for (int stage = 0; stage < job.parallelism.pipeline; ++stage) {
-    StageMemory one;
-    one.stage = stage;
-    const RankParameters p = rank_parameters(job, stage);
-    add_states(job, p, one);
-    add_activations(job, stage, one);
-    add_buffers(job, p, constants, one);
-    out.stages.push_back(one);
+    out.stages.push_back(stage_memory(job, stage, constants));
   }
   for (std::size_t i = 1; i < out.stages.size(); ++i) {
     if (out.stages[i].total() > out.stages[out.fullest].total()) {

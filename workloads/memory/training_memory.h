@@ -54,6 +54,10 @@ struct TrainingMemory {
 TrainingMemory plan_training_memory(const Gpu& gpu, const TrainingJob& job,
                                     const MemoryConstants& constants = {});
 
+StageMemory stage_memory(const TrainingJob& job, int stage, const MemoryConstants& constants = {});
+// The peak of plan_training_memory without the others, for searches.
+StageMemory fullest_stage(const TrainingJob& job, const MemoryConstants& constants = {});
+
 // Bytes of optimiser state an element takes, fp32 master weights included where there are any.
 double optimizer_bytes(const TrainingJob& job);
 

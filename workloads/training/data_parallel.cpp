@@ -1,5 +1,6 @@
 // What data parallelism adds: gradients reduced, weights gathered, the optimiser's pass over its share.
 #include <algorithm>
+#include <utility>
 
 #include "workloads/training/passes.h"
 #include "workloads/training/stages.h"
@@ -119,6 +120,16 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
   return out;
 }
 
+StageBoundary lower_boundary(const TrainingJob& job) {
+  // Tensor-parallel ranks send a part each (Megatron's scatter-gather, DeepSpeed's partitioned activations).
+  const Bytes whole(static_cast<double>(job.local_tokens()) * job.model.hidden * job.activation_bytes());
+  StageBoundary out{whole / job.parallelism.tensor, {}};
+  if (job.parallelism.tensor > 1 && job.parallelism.pipeline > 1 && !job.sequence_parallel()) {
+    out.rejoin = {{"gather what a stage received", Collective::all_gather, Group::tensor, whole}};
+  }
+  return out;
+}
+
 TrainingStep lower_training(const TrainingJob& job) {
   TrainingStep step;
   step.dense = lower_layer(job, false);
@@ -134,12 +145,9 @@ TrainingStep lower_training(const TrainingJob& job) {
     flops += (s.layers - s.moe_layers) * step.dense.flops + s.moe_layers * step.sparse.flops;
   }
   step.micro_batches = job.micro_batches();
-  // Tensor-parallel ranks send a part each (Megatron's scatter-gather, DeepSpeed's partitioned activations).
-  const Bytes whole(static_cast<double>(job.local_tokens()) * job.model.hidden * job.activation_bytes());
-  step.boundary = whole / job.parallelism.tensor;
-  if (job.parallelism.tensor > 1 && job.parallelism.pipeline > 1 && !job.sequence_parallel()) {
-    step.rejoin = {{"gather what a stage received", Collective::all_gather, Group::tensor, whole}};
-  }
+  StageBoundary boundary = lower_boundary(job);
+  step.boundary = boundary.bytes;
+  step.rejoin = std::move(boundary.rejoin);
   // A rank's share, times the ranks that share a micro-batch, times the micro-batches of all replicas.
   step.model_flops = flops * job.parallelism.tensor * job.parallelism.context * step.micro_batches *
                      static_cast<double>(job.data());

@@ -83,6 +83,13 @@ struct TrainingStep {
 
 TrainingStep lower_training(const TrainingJob& job);
 
+// What a stage sends to the next for a micro-batch, and what its ranks gather behind it.
+struct StageBoundary {
+  Bytes bytes{0.0};
+  std::vector<TrainingCollective> rejoin;
+};
+StageBoundary lower_boundary(const TrainingJob& job);
+
 // Parts of the lowering, a file each: layer.cpp, experts.cpp, head.cpp, data_parallel.cpp.
 LayerWork lower_layer(const TrainingJob& job, bool experts);
 void lower_experts(const TrainingJob& job, LayerWork& work);
