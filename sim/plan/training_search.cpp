@@ -23,12 +23,11 @@ std::span<const std::string_view> enum_names(Strategy /*tag*/) {
 
 Strategy strategy_of(const PlanPoint& p) {
   const bool sharded = p.sharding == Sharding::fsdp || p.sharding == Sharding::zero3;
-  const int tensor = p.tensor > 1 ? 1 : 0, pipeline = p.pipeline > 1 ? 1 : 0;
   constexpr std::array<Strategy, 4> plain = {Strategy::data, Strategy::tensor, Strategy::pipeline,
                                              Strategy::tensor_pipeline};
   constexpr std::array<Strategy, 4> with = {Strategy::sharded, Strategy::tensor_sharded,
                                             Strategy::pipeline_sharded, Strategy::all};
-  const auto index = static_cast<std::size_t>(tensor + 2 * pipeline);
+  const std::size_t index = (p.tensor > 1 ? 1U : 0U) + (p.pipeline > 1 ? 2U : 0U);
   return sharded ? with.at(index) : plain.at(index);
 }
 

@@ -111,6 +111,7 @@ std::vector<std::string> run_workers(
   bool told = false;
   while (open > 0) {
     std::vector<pollfd> waiting;
+    waiting.reserve(children.size());
     for (const Child& child : children) {
       waiting.push_back({child.in, POLLIN, 0});  // negative once closed: ignored
     }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace gpuplan::sim {
 
 namespace {
@@ -37,10 +40,15 @@ void resolve_machine(TrainingScenario& out, const std::string& at, std::vector<P
   m.network_reduces = machine.network_reduces;
 }
 
+// Whether a rule is about what a search sets.
+bool is_of_split(std::string_view field) {
+  return field.starts_with(".parallelism") || field == ".batch.global_batch" || field == ".recompute_layers";
+}
+
 }  // namespace
 
 TrainingScenario resolve_training(const json::Value& document, const std::string& name,
-                                  const std::string& base_dir, const Library& library) {
+                                  const std::string& base_dir, const Library& library, SplitCheck check) {
   const std::string at = name + ": $";
   std::vector<Problem> problems;
   TrainingScenario out;
@@ -69,7 +77,11 @@ TrainingScenario resolve_training(const json::Value& document, const std::string
     job.fine_tune = spec.fine_tune;
     job.software = spec.software;
     job.expert_imbalance = spec.expert_imbalance;
-    resolve_job(job, at, problems);
+    std::vector<Problem> broken;
+    resolve_job(job, at, broken);
+    std::copy_if(broken.begin(), broken.end(), std::back_inserter(problems), [&](const Problem& problem) {
+      return check == SplitCheck::required || !is_of_split(problem.path.substr(at.size()));
+    });
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));

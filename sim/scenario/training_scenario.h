@@ -70,9 +70,13 @@ struct TrainingScenario {
   std::vector<std::string> notes;
 };
 
+// open: a split that breaks a rule is let pass, for `plan` chooses another.
+enum class SplitCheck { required, open };
+
 // Validates and resolves. Throws InputError with all problems of the document at once.
 TrainingScenario resolve_training(const json::Value& document, const std::string& name,
-                                  const std::string& base_dir, const Library& library);
+                                  const std::string& base_dir, const Library& library,
+                                  SplitCheck check = SplitCheck::required);
 
 json::Value resolved_json(const TrainingScenario& scenario);
 json::Value training_schema();

@@ -102,3 +102,36 @@ TEST_CASE("cli: validate reads training rows and prints baselines", "[cli]") {
   CHECK(out.find("baselines")->array().size() == 1);
   CHECK(out.find("overall")->find("count")->number() == 1);
 }
+
+TEST_CASE("cli: plan recommends a split that runs, and says why others lose", "[cli]") {
+  const std::string file = (sandbox().dir / "best.json").string();
+  const std::string plan = "plan " + kFsdp + " --set machine.nodes=2";
+  const Answer text = gpuplan_command(plan + " --jobs 2 --write " + file);
+  CHECK(text.code == 0);
+  for (const char* part : {"recommended", "Pareto front", "why the others lose", "FSDP alone against"}) {
+    INFO(part);
+    CHECK(text.out.find(part) != std::string::npos);
+  }
+  CHECK(gpuplan_command(plan + " --jobs 1").out == text.out);
+  const Value found = gpuplan::json::parse(gpuplan_command(plan + " --json").out, "plan");
+  const Value* best = found.find("plan")->find("best");
+  REQUIRE(best != nullptr);
+  CHECK(found.find("plan")->find("top")->array().size() == 10);
+  // What it wrote runs, in the time that it promised.
+  const Answer ran = gpuplan_command("run " + file + " --json");
+  REQUIRE(ran.code == 0);
+  const Value result = gpuplan::json::parse(ran.out, "result");
+  CHECK(result.find("metrics")->find("training.step_time")->number() ==
+        Approx(best->find("step_time")->number()).epsilon(1e-9));
+  CHECK(result.find("metrics")->find("training.memory.total_per_gpu")->number() ==
+        Approx(best->find("memory")->number()).epsilon(1e-9));
+  // Nothing fits: exit 4, and by how much.
+  const Answer large = gpuplan_command(
+      "plan scenarios/training/llama2-70b-fsdp-64xh100.json --set machine.nodes=1 --set "
+      "batch.global_batch=8");
+  CHECK(large.code == 4);
+  CHECK(large.out.find("nothing fits") != std::string::npos);
+  CHECK(large.out.find("GB a GPU at least") != std::string::npos);
+  CHECK(gpuplan_command("plan " + kFsdp + " --set plan.tensr=[2]").code == 3);
+  CHECK(gpuplan_command("plan").code == 2);
+}

@@ -31,6 +31,8 @@ constexpr std::array kCommands = {
             diagnose_command, diagnose_options},
     Command{"schema", "[serving|...]", "JSON Schema of scenario and cluster files", schema_command,
             schema_options},
+    Command{"plan", "SCENARIO.json", "the best splits of a training job over its GPUs", plan_command,
+            plan_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
     Command{"calibrate", "fit --gpu NAME --data DIR --out FILE", "fit a kernel profile to measured tables",
             calibrate_command, calibrate_options},

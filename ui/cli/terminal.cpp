@@ -186,7 +186,7 @@ ProgressBar::~ProgressBar() {
   }
 }
 
-void ProgressBar::show(double fraction) {
+void ProgressBar::show(double fraction, double left) {
   if (!enabled_) {
     return;
   }
@@ -195,8 +195,10 @@ void ProgressBar::show(double fraction) {
   if (step != last_) {
     last_ = step;
     const std::string line =
-        fraction >= 0.0 ? fmt::format("\r[{}] {:3.0f} %", bar(fraction, 40), 100.0 * std::min(1.0, fraction))
-                        : fmt::format("\r{} simulating", std::string(1, "|/-\\"[calls_ / 16 % 4]));
+        fraction >= 0.0
+            ? fmt::format("\r[{}] {:3.0f} %{}\033[K", bar(fraction, 40), 100.0 * std::min(1.0, fraction),
+                          left >= 1.0 ? fmt::format(", {:.0f} s left", left) : "")
+            : fmt::format("\r{} simulating", std::string(1, "|/-\\"[calls_ / 16 % 4]));
     std::fputs(line.c_str(), stderr);
     std::fflush(stderr);
   }

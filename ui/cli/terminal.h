@@ -49,8 +49,8 @@ class ProgressBar {
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
-  // Fraction done, or < 0 where unknown.
-  void show(double fraction);
+  // Fraction done, or < 0 where unknown; seconds left, or < 0.
+  void show(double fraction, double left = -1.0);
 
  private:
   bool enabled_;

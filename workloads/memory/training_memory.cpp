@@ -113,8 +113,10 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
   const int ranks = job.data() * parallel.context;
   double buffers = 0.0;
   if (job.shards_weights() && job.shard_ranks() > 1) {
-    // The layer that runs and the one being gathered, and the gradient of one being reduced.
-    buffers = p.layer * (2.0 * job.gather_bytes() + job.reduce_bytes());
+    // The layer that runs and the one being gathered, or all where they stay; and the gradient of one being
+    // reduced.
+    const double gathered = parallel.reshard_after_forward ? 2.0 * p.layer : p.total();
+    buffers = gathered * job.gather_bytes() + p.layer * job.reduce_bytes();
   } else if (ranks > 1 && parallel.sharding == Sharding::ddp && job.software.framework == Framework::fsdp) {
     buffers = 2.0 * c.bucket;
   } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {
