@@ -92,6 +92,29 @@ std::vector<StrategyPlan> strategies_of(const TrainingPlan& plan, const Planner&
   return out;
 }
 
+void add_once(const PlannedSplit& split, std::vector<PlannedSplit>& to) {
+  if (std::none_of(to.begin(), to.end(), [&](const PlannedSplit& other) {
+        return other.candidate.point == split.candidate.point;
+      })) {
+    to.push_back(split);
+  }
+}
+
+// The split that the scenario itself asks for, if it breaks no rule and the GPU can hold it.
+std::optional<PlannedSplit> own_split(const TrainingScenario& scenario, const Planner& planner,
+                                      const kernels::KernelModel& kernels,
+                                      const collectives::CollectiveModel& collectives) {
+  const TrainingSpace space(scenario);
+  PlanEvaluator prices(space, kernels, collectives, {}, scenario.machine.nodes);
+  const PlanPoint point = space.own();
+  if (!prices.check(point).empty() || prices.memory() > usable_memory(scenario.machine.gpu).si()) {
+    return std::nullopt;
+  }
+  PlanCandidate own = prices.price(point);
+  own.memory = prices.memory();
+  return planner.simulated(own);
+}
+
 json::Value json_of(const PlannedSplit& s) {
   json::Value out;
   const PlanPoint& p = s.candidate.point;
@@ -188,6 +211,18 @@ TrainingPlan plan_training(const TrainingScenario& scenario, const Library& libr
   for (const PlanCandidate& one : finalists) {
     out.top.push_back(planner.simulated(one));
   }
+  out.strategies = strategies_of(out, planner);
+  out.own = own_split(scenario, planner, kernels, collectives);
+  // The engine knows contention that the formula does not: the best of each strategy, and the scenario's own
+  // split, compete too.
+  for (const StrategyPlan& one : out.strategies) {
+    if (one.best) {
+      add_once(*one.best, out.top);
+    }
+  }
+  if (out.own && out.own->candidate.memory <= (out.usable - out.margin).si()) {
+    add_once(*out.own, out.top);
+  }
   std::stable_sort(out.top.begin(), out.top.end(),
                    [](const PlannedSplit& a, const PlannedSplit& b) { return a.step < b.step; });
   for (std::size_t i = 1; i < out.top.size(); ++i) {
@@ -196,7 +231,7 @@ TrainingPlan plan_training(const TrainingScenario& scenario, const Library& libr
       out.chosen = i;
     }
   }
-  out.strategies = strategies_of(out, planner);
+  out.top.resize(std::min(out.top.size(), std::max(keep, out.chosen + 1)));
   double fsdp = 0.0, tensor = 0.0;
   for (const StrategyPlan& one : out.strategies) {
     if (!one.best) {
@@ -227,6 +262,9 @@ json::Value plan_json(const TrainingScenario& scenario, const TrainingPlan& plan
   p["memory_margin"] = plan.margin.si();
   if (!plan.top.empty()) {
     p["best"] = json_of(plan.top[plan.chosen]);
+  }
+  if (plan.own) {
+    p["own"] = json_of(*plan.own);
   }
   json::Array top, front, strategies;
   for (const PlannedSplit& one : plan.top) {

@@ -28,6 +28,7 @@ struct TrainingPlan {
   std::vector<PlannedSplit> top;  // fastest first, by the engine
   std::size_t chosen = 0;         // of `top`: the simplest of those as good as the fastest
   std::vector<StrategyPlan> strategies;
+  std::optional<PlannedSplit> own;  // the scenario's, where it is legal and fits the GPU
   Bytes usable, margin;
   // Step of the best split with tensor parallelism over that of the best FSDP-only one; 0 where one does not
   // fit. Within 3 % the models cannot tell.

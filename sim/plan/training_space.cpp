@@ -37,6 +37,19 @@ std::vector<int> powers_of_two(const std::vector<int>& all) {
   return out;
 }
 
+// Chunks that divide the layers evenly, or, with embedding and head as a layer each, layers + 2.
+std::vector<int> chunks_of(const Model& model, int pipeline, bool exhaustive) {
+  constexpr int usual = 8;
+  std::vector<int> out = {1};
+  const int most = pipeline > 1 ? (model.layers + 2) / pipeline : 1;
+  for (int v = 2; v <= (exhaustive ? most : std::min(most, usual)); ++v) {
+    if (model.layers % (pipeline * v) == 0 || (model.layers + 2) % (pipeline * v) == 0) {
+      out.push_back(v);
+    }
+  }
+  return out;
+}
+
 // The choices of one split, independent of each other.
 struct Choices {
   std::vector<int> virtual_stages, micro_batch, recompute_layers, shard_group;
@@ -51,11 +64,7 @@ Choices choices_of(const TrainingScenario& s, const PlanSplit& split) {
   const TrainingJob& job = s.job;
   Choices out;
   const int layers = std::max(1, job.model.layers / split.pipeline);
-  std::vector<int> chunks = split.pipeline > 1 ? divisors(layers) : std::vector{1};
-  if (!plan.exhaustive) {
-    std::erase_if(chunks, [](int v) { return v > 8; });
-  }
-  out.virtual_stages = given_or(plan.virtual_stages, chunks);
+  out.virtual_stages = given_or(plan.virtual_stages, chunks_of(job.model, split.pipeline, plan.exhaustive));
   const std::vector<int> batches = divisors(std::max(1, job.batch.global_batch / split.data));
   out.micro_batch = given_or(plan.micro_batch, plan.exhaustive ? batches : powers_of_two(batches));
   const int ranks = split.data * split.context;

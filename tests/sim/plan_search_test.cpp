@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "sim/plan/training_search.h"
+#include "sim/plan/training_plan.h"
 #include "sim/report/training_report.h"
 #include "workloads/memory/training_memory.h"
 #include "workloads/traffic/random.h"
@@ -161,4 +161,26 @@ TEST_CASE("A search that is stopped hands back what it has") {
   CHECK_FALSE(part.complete());
   CHECK(part.splits_done == 3);
   CHECK(part.candidates > 0);
+}
+
+TEST_CASE("A plan is never slower than the scenario's own split") {
+  // 126 layers over 16 stages of 4 chunks: even only with embedding and head as layers.
+  const json::Value layout =
+      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/llama3.1-405b-16384xh100.json");
+  const TrainingScenario s = resolve_training(layout, "405b", ".", library());
+  const TrainingSpace space(s);
+  bool found = false;
+  for (const PlanSplit& split : space.splits()) {
+    if (split.tensor == 8 && split.pipeline == 16 && split.context == 1) {
+      space.each(split, [&](const PlanPoint& point) {
+        found = found || point == space.own();
+        return !found;
+      });
+    }
+  }
+  CHECK(found);
+  const TrainingPlan plan = plan_training(s, library());
+  REQUIRE(plan.own);
+  CHECK(plan.top.front().step <= plan.own->step);
+  CHECK(plan.own->step.si() == Approx(simulate_training(s, library()).estimate.step.si()).epsilon(1e-12));
 }

@@ -53,6 +53,11 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
   out += fmt::format("  {} GB of {} usable; {} kept free besides ({} of it)\n",
                      gigabytes(best.candidate.memory), gigabytes(plan.usable.si()),
                      gigabytes(plan.margin.si()), percent(s.spec.plan.memory_margin));
+  if (plan.own) {
+    const double own = plan.own->step.si();
+    out += fmt::format("  the scenario's own split takes {} ({:+.1f} %)\n", si(own, "s"),
+                       100.0 * (own / step - 1.0));
+  }
   if (plan.chosen > 0) {
     out += fmt::format("  the simplest within {} of the fastest ({})\n", percent(s.spec.plan.tie),
                        si(plan.top.front().step.si(), "s"));
