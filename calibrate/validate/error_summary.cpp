@@ -186,6 +186,13 @@ json::Value to_json(const ErrorSummary& summary) {
                                     {"predicted", w.row.predicted},
                                     {"interval80", json::Array{w.row.low80, w.row.high80}},
                                     {"error", w.error}});
+    if (!w.row.parts.empty()) {
+      json::Value parts = json::Value(json::Object{});
+      for (const auto& [name, value] : w.row.parts) {
+        parts[name] = value;
+      }
+      worst.back()["parts"] = std::move(parts);
+    }
   }
   return json::Object{{"overall", std::move(overall)},
                       {"groups", std::move(groups)},

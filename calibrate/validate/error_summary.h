@@ -26,6 +26,8 @@ struct ValidationRow {
   // What else the row says, for choosing rows and not for grouping: {"m", 512}. Names live as long as the
   // program.
   std::vector<std::pair<std::string_view, double>> shape = {};
+  // What the prediction is made of, in its unit: {"gemm", 0.8}; for finding where an error comes from.
+  std::vector<std::pair<std::string_view, double>> parts = {};
 };
 
 // Rows that could be priced, and how many could not, by reason.

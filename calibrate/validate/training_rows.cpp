@@ -163,6 +163,7 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
         one.high80 = (*metric->interval80)[1];
         if (time) {
           one.shape = {{"ideal", ideal * again}, {"bubble", bubble}};
+          one.parts = sim::step_parts(o.estimate);
         }
         one.shape.emplace_back("gpus", s.job.gpus);
         out.rows.push_back(std::move(one));

@@ -78,8 +78,10 @@ json::Value machine_of(const json::Value& row, std::string& reason) {
     return out;
   }
   if (has(net, "Jean Zay")) {
+    // Four Omni-Path links of 100 Gb/s, of which its users saw 140 Gb/s a node (S. Bekman, DeepSpeed issue
+    // 2928: "150 TFLOPs with BLOOM-176 on only 140Gbps network").
     out["nics"] = 4;
-    out["nic_bandwidth"] = 12.5e9;
+    out["nic_bandwidth"] = 140e9 / 8.0 / 4.0;
   } else if (has(net, "4x100Gb")) {
     out["nics"] = 4;
     out["nic_bandwidth"] = 12.5e9;
@@ -175,6 +177,12 @@ bool set_precision(const json::Value& row, json::Value& out, std::string& reason
     return false;
   }
   out["compute"] = compute;
+  // Megatron-Bridge 25.09 puts the slower recipe in parentheses.
+  if (has(p, "rowwise")) {
+    out["scaling"] = "row";
+  } else if (has(p, "mx") || has(p, "alternate")) {
+    out["scaling"] = "block";
+  }
   // Composer's DEFAULT leaves the weights fp32 on the wire and reduces in 16 bits; PURE sends 16 bits.
   if (has(p, "mode default")) {
     out["gather"] = "fp32";
@@ -207,6 +215,11 @@ void set_software(const json::Value& row, json::Value& out) {
   const std::string f = text(row, "framework"), notes = lower(text(row, "notes"));
   if (has(f, "llm-foundry")) {  // v0.0.4, before FlashAttention 2
     out["attention"] = "flash_1";
+    out["fused_loss"] = true;  // its default, from the flash-attn package
+  }
+  // The trials of BLOOM hang without it: chronicles-prequel.md, "dealing with JZ hanging".
+  if (has(text(row, "interconnect"), "Jean Zay") && text(row, "gpu").starts_with("A100")) {
+    out["launch_blocking"] = true;
   }
   if (has(f, "Megatron-LM 23e00ed")) {  // --tp-comm-overlap is not in the cases
     out["overlap_tensor"] = false;

@@ -114,6 +114,24 @@ void add_bottlenecks(const StepEstimate& e, std::vector<Bottleneck>& out) {
 
 }  // namespace
 
+std::vector<std::pair<std::string_view, double>> step_parts(const StepEstimate& e) {
+  std::vector<std::pair<std::string_view, double>> out;
+  for (std::size_t i = 0; i < kTrainingParts; ++i) {
+    out.emplace_back(enum_names(TrainingPart{})[i], e.kernel_seconds[i]);
+  }
+  for (const auto& [name, seconds] : std::initializer_list<std::pair<std::string_view, Seconds>>{
+           {"exposed", e.exposed},
+           {"bubble", e.bubble},
+           {"launch", Seconds(e.launch_bound_seconds)},
+           {"slowed", e.slowed},
+           {"transfer", e.transfer},
+           {"overhead", e.overhead},
+           {"straggle", e.straggle}}) {
+    out.emplace_back(name, seconds.si());
+  }
+  return out;
+}
+
 FlopsPerSecond training_peak(const TrainingScenario& s) {
   const Gpu& gpu = s.machine.gpu;
   for (const Precision p : {s.job.precision.compute, Precision::bf16, Precision::fp16}) {

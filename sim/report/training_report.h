@@ -39,6 +39,9 @@ TrainingOutcome simulate_training(const TrainingScenario& scenario, const Librar
 Result report_training(const TrainingScenario& scenario, const TrainingOutcome& outcome,
                        const Library& library);
 
+// What a step's time is made of (s), each part once: kernels by TrainingPart, "exposed", "bubble", ...
+std::vector<std::pair<std::string_view, double>> step_parts(const StepEstimate& estimate);
+
 // The peak FLOP/s that MFU is a share of: of the compute format, dense.
 FlopsPerSecond training_peak(const TrainingScenario& scenario);
 

@@ -46,15 +46,17 @@ LayerTime TrainingEstimator::layer_time(const PhaseSum& p) const {
   const double left = p.behind - hidden;
   const double busy = p.kernels + constants_.overlap_slowdown * hidden;
   LayerTime out;
-  out.time = std::max(busy, p.launches) + p.in_line + left;
+  out.time = std::max(busy, p.launches) + p.blocked + p.in_line + left;
   out.exposed = p.in_line + left;
-  out.launch_bound = std::max(0.0, p.launches - busy);
+  out.launch_bound = std::max(0.0, p.launches - busy) + p.blocked;
   return out;
 }
 
 Seconds TrainingEstimator::launch(const TrainingJob& job) const {
   return Seconds(constants_.launch[static_cast<std::size_t>(job.software.framework)] *
-                 (*job.software.cuda_graphs ? 0.1 : 1.0));
+                 (*job.software.cuda_graphs       ? 0.1
+                  : *job.software.launch_blocking ? constants_.launch_blocking
+                                                  : 1.0));
 }
 
 kernels::Price TrainingEstimator::price_of(const TrainingKernel& kernel) const {

@@ -16,6 +16,9 @@ struct StepConstants {
   // deepspeed: the single-node rows at micro-batch 1, where the host sets the pace (3.1 to 3.5 ms a layer and
   // micro-batch for 54 kernels, checkpointing and its random-number states included); others assumed.
   std::array<double, 5> launch = {10e-6, 20e-6, 58e-6, 15e-6, 6e-6};
+  // Where the host waits for every kernel (CUDA_LAUNCH_BLOCKING=1), nothing of this hides, and waking up
+  // comes on top: so many times as long. Fitted to half of BLOOM's trials on Jean Zay, which ran so.
+  double launch_blocking = 4.0;
   // Compute while a collective runs on the same GPU takes so much longer: Galvatron measured 1.126 with an
   // all-reduce beside (TRAINING_FACTS).
   double overlap_slowdown = 0.126;

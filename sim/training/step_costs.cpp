@@ -7,6 +7,7 @@ namespace gpuplan::sim {
 PhaseSum& PhaseSum::operator+=(const PhaseSum& other) {
   kernels += other.kernels;
   launches += other.launches;
+  blocked += other.blocked;
   matrices += other.matrices;
   in_line += other.in_line;
   behind += other.behind;
@@ -18,13 +19,14 @@ PhaseSum& PhaseSum::operator+=(const PhaseSum& other) {
 
 PhaseSum cost_of(const TrainingEstimator& estimator, const TrainingJob& job, const TrainingPhase& phase) {
   const double stretch = estimator.stretch(), launch = estimator.launch(job).si();
+  const bool blocking = *job.software.launch_blocking;
   PhaseSum out;
   for (const TrainingKernel& kernel : phase.kernels) {
     const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
     const double time = kernel.count * (streams ? 1.0 : stretch) * estimator.price(kernel).si();
     out.kernels += time;
     out.parts[static_cast<std::size_t>(kernel.part)] += time;
-    out.launches += kernel.count * kernel.launches * launch;
+    (blocking ? out.blocked : out.launches) += kernel.count * kernel.launches * launch;
     if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
       out.matrices += time;
     }

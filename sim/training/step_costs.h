@@ -14,7 +14,8 @@ class TrainingEstimator;
 // Sum of one phase of a layer on one rank, in seconds.
 struct PhaseSum {
   double kernels = 0.0;                        // GPU busy
-  double launches = 0.0;                       // host busy
+  double launches = 0.0;                       // host busy, beside the kernels
+  double blocked = 0.0;                        // host busy between them: it waits for each
   double matrices = 0.0;                       // kernels that a collective can hide behind
   double in_line = 0.0, behind = 0.0;          // collectives: in the way, and meant to hide behind matrices
   std::array<double, kTrainingParts> parts{};  // of `kernels`

@@ -34,6 +34,7 @@ PhaseWork operator+(PhaseWork a, const PhaseWork& b) {
   a.sum.kernels += b.sum.kernels;
   a.sum.matrices += b.sum.matrices;
   a.sum.launches += b.sum.launches;
+  a.sum.blocked += b.sum.blocked;
   a.sum.in_line += b.sum.in_line;
   a.sum.behind += b.sum.behind;
   a.heavy += b.heavy;
@@ -90,7 +91,8 @@ class Works {
       const double stretch = streams ? 1.0 : estimator_.stretch();
       const double time = kernel.count * stretch * price.time.si();
       out.sum.kernels += time;
-      out.sum.launches += kernel.count * kernel.launches * estimator_.launch(job_).si();
+      (*job_.software.launch_blocking ? out.sum.blocked : out.sum.launches) +=
+          kernel.count * kernel.launches * estimator_.launch(job_).si();
       if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
         out.sum.matrices += time;
       }

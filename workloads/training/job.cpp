@@ -47,6 +47,7 @@ void fill_defaults(TrainingJob& job) {
   fill(s.overlap_tensor, d.tensor);
   fill(s.overlap_pipeline, d.pipeline);
   fill(s.cuda_graphs, d.graphs);
+  fill(s.launch_blocking, false);
   fill(s.master_weights, d.master);
   TrainingParallelism& p = job.parallelism;
   fill(p.sequence_parallel, d.sequence_parallel && p.tensor > 1);
@@ -98,6 +99,10 @@ std::span<const std::string_view> enum_names(AttentionKernel /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"flash", "flash_1", "standard"};
   return names;
 }
+std::span<const std::string_view> enum_names(Scaling /*tag*/) {
+  static constexpr std::array<std::string_view, 3> names = {"tensor", "row", "block"};
+  return names;
+}
 std::span<const std::string_view> enum_names(FineTune /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"full", "lora", "qlora"};
   return names;
@@ -130,6 +135,12 @@ double TrainingJob::weight_bytes() const {
 }
 
 double TrainingJob::activation_bytes() const { return weight_bytes(); }
+
+double TrainingJob::gathered_activation_bytes() const {
+  return precision.scaling == Scaling::row
+             ? activation_bytes()
+             : std::min(activation_bytes(), bytes_per_element(precision.compute));
+}
 
 void check_job(const TrainingJob& job, const std::string& path, std::vector<Problem>& problems);
 

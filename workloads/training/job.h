@@ -44,6 +44,12 @@ std::span<const std::string_view> enum_names(ContextExchange tag);
 enum class AttentionKernel { flash, flash_1, standard };
 std::span<const std::string_view> enum_names(AttentionKernel tag);
 
+// What an 8- or 4-bit scale covers. tensor: all of it (TransformerEngine's delayed and current scaling,
+// torchao's tensorwise); row: a row (torchao's rowwise); block: some 32 elements (MXFP8), their scales read
+// by the matrix units.
+enum class Scaling { tensor, row, block };
+std::span<const std::string_view> enum_names(Scaling tag);
+
 enum class FineTune { full, lora, qlora };
 std::span<const std::string_view> enum_names(FineTune tag);
 
@@ -117,6 +123,7 @@ struct TrainingPrecision {
   std::optional<Precision> gradients;  // accumulated and reduced in; none: fp32, or fp16 with fp16 compute
   std::optional<Precision> reduce;     // none: as accumulated (fsdp, compiled: the compute format's 16 bits)
   std::optional<Precision> gather;     // of sharded weights; none: 16 bits
+  Scaling scaling = Scaling::tensor;   // of 8- and 4-bit formats
 };
 template <class V>
 void describe(V& v, TrainingPrecision& s) {
@@ -126,6 +133,7 @@ void describe(V& v, TrainingPrecision& s) {
   v.field("reduce", s.reduce, "what gradients are sent in; default: as accumulated");
   v.field("gather", s.gather,
           "what sharded weights are sent in; default: 16 bits, or as they are computed in");
+  v.field("scaling", s.scaling, "what a scale of an 8- or 4-bit format covers");
 }
 
 struct FineTuneSpec {
@@ -147,6 +155,7 @@ struct TrainingSoftware {
   std::optional<bool> fused_loss;
   std::optional<bool> overlap_gradients, overlap_parameters, overlap_tensor, overlap_pipeline;
   std::optional<bool> cuda_graphs;
+  std::optional<bool> launch_blocking;
   std::optional<bool> master_weights;
 };
 template <class V>
@@ -160,6 +169,8 @@ void describe(V& v, TrainingSoftware& s) {
   v.field("overlap_tensor", s.overlap_tensor, "tensor-parallel collectives are cut up and overlapped");
   v.field("overlap_pipeline", s.overlap_pipeline, "stages send while they compute");
   v.field("cuda_graphs", s.cuda_graphs, "kernels are launched from CUDA graphs");
+  v.field("launch_blocking", s.launch_blocking,
+          "the host waits for each kernel (CUDA_LAUNCH_BLOCKING=1): its time comes on top");
   v.field("master_weights", s.master_weights, "fp32 weights and moments beside the 16-bit ones");
 }
 
@@ -202,6 +213,9 @@ struct TrainingJob {
   // Bytes of an element of weights, activations, accumulated and sent gradients.
   [[nodiscard]] double weight_bytes() const;
   [[nodiscard]] double activation_bytes() const;
+  // Of what tensor-parallel ranks gather in front of a matrix product: the product's format where its scale
+  // is known before (TransformerEngine and torchao quantise, then gather).
+  [[nodiscard]] double gathered_activation_bytes() const;
   [[nodiscard]] double gradient_bytes() const { return bytes_per_element(*precision.gradients); }
   [[nodiscard]] double reduce_bytes() const { return bytes_per_element(*precision.reduce); }
   [[nodiscard]] double gather_bytes() const { return bytes_per_element(*precision.gather); }

@@ -24,8 +24,9 @@ void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, 
     op.k = k;
     op.activations = p;
     op.weights = p;
-    return TrainingKernel{name, part, op};
+    return TrainingKernel{name, part, op, scaled_matrix(job)};
   };
+  add_casts(job, work, name, tokens, out, in);
   work.forward.kernels.push_back(gemm(tokens, out, in));
   work.backward.kernels.push_back(gemm(tokens, in, out));
   work.flops += 4.0 * static_cast<double>(tokens) * static_cast<double>(out) * static_cast<double>(in);
@@ -43,13 +44,9 @@ void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, 
                                         kernels::Elementwise::Kind::residual, elements, g,
                                         g - job.weight_bytes(), 0.0));
   } else if (job.micro_batches() > 1 || g > job.weight_bytes()) {
-    // DeepSpeed's ZeRO copies and averages gradients bucket by bucket behind every micro-batch: 30 bytes an
-    // element, fitted to BLOOM's pairs of micro-batch 2 and 4 (which show 28 to 56).
-    const bool copies =
-        job.software.framework == Framework::deepspeed && job.parallelism.sharding != Sharding::ddp;
-    work.weights.kernels.push_back(
-        pass("accumulate", TrainingPart::elementwise, kernels::Elementwise::Kind::residual, elements,
-             g + job.weight_bytes() + (copies ? 15.0 : 0.0), g + (copies ? 15.0 : 0.0)));
+    work.weights.kernels.push_back(pass("accumulate", TrainingPart::elementwise,
+                                        kernels::Elementwise::Kind::residual, elements,
+                                        g + job.weight_bytes(), g));
   }
 }
 
@@ -61,12 +58,11 @@ namespace {
 
 TrainingCollective over_tensor(const TrainingJob& job, std::string_view name, Collective kind,
                                Overlap overlap) {
-  return {name,
-          kind,
-          Group::tensor,
-          Bytes(static_cast<double>(job.local_tokens()) * job.model.hidden * job.activation_bytes()),
-          1.0,
-          overlap};
+  const double element =
+      kind == Collective::all_gather ? job.gathered_activation_bytes() : job.activation_bytes();
+  return {name,          kind,
+          Group::tensor, Bytes(static_cast<double>(job.local_tokens()) * job.model.hidden * element),
+          1.0,           overlap};
 }
 
 }  // namespace

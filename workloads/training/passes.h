@@ -11,6 +11,12 @@ namespace gpuplan {
 void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, TrainingPart part,
                 std::int64_t tokens, std::int64_t out, std::int64_t in);
 
+// 8- and 4-bit formats (scaling.cpp): time of a product over one with a scale a tensor, and the casts that
+// its price does not hold.
+double scaled_matrix(const TrainingJob& job);
+void add_casts(const TrainingJob& job, LayerWork& work, std::string_view name, std::int64_t tokens,
+               std::int64_t out, std::int64_t in);
+
 // A pass that reads and writes so many bytes a token.
 TrainingKernel pass(std::string_view name, TrainingPart part, kernels::Elementwise::Kind kind, double tokens,
                     double read, double written, double launches = 1.0);
