@@ -23,7 +23,7 @@ struct StepConstants {
   // all-reduce beside (TRAINING_FACTS).
   double overlap_slowdown = 0.126;
   // Share of a collective that hides behind the matrix product it was cut up with; assumed.
-  double hidden_by_matrices = 0.7;
+  double hidden_by_matrices = 0.5;
   // The slowest of n nodes against their mean: 1 + jitter sqrt(2 ln n), the expected maximum of n normal
   // variables; assumed.
   double jitter = 0.01;

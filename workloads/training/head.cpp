@@ -28,7 +28,12 @@ LayerWork lower_embedding(const TrainingJob& job) {
   return work;
 }
 
-LayerWork lower_head(const TrainingJob& job) {
+LayerWork lower_head(const TrainingJob& given) {
+  // The output matrix stays in 16 bits (Megatron with TransformerEngine, torchtitan, Composer).
+  TrainingJob job = given;
+  if (bytes_per_element(job.precision.compute) < 2.0) {
+    job.precision.compute = Precision::bf16;
+  }
   LayerWork work;
   const Model& m = job.model;
   const double between = tokens_between(job), wide = job.activation_bytes() * m.hidden;

@@ -3,6 +3,7 @@
 // gradient is read); that of attention is the library's. Dropout costs a mask a token and a random number,
 // hidden in the pass it is fused with.
 #include <algorithm>
+#include <iterator>
 
 #include "workloads/training/passes.h"
 
@@ -189,12 +190,18 @@ void add_recompute(const TrainingJob& job, LayerWork& work) {
       }
     }
   } else if (job.recompute == Recompute::operations) {
+    // torchtitan keeps what attention, reduce-scatters and every other 16-bit product return; scaled products
+    // and all-gathers are not on its list.
+    const double again = bytes_per_element(job.precision.compute) < 2.0 ? 1.0 : 0.5;
     for (TrainingKernel kernel : work.forward.kernels) {
       if (kernel.part != TrainingPart::attention) {
-        kernel.count *= kernel.part == TrainingPart::gemm ? 0.5 : 1.0;
+        kernel.count *= kernel.part == TrainingPart::gemm ? again : 1.0;
         work.recompute.kernels.push_back(kernel);
       }
     }
+    std::copy_if(work.forward.collectives.begin(), work.forward.collectives.end(),
+                 std::back_inserter(work.recompute.collectives),
+                 [](const TrainingCollective& one) { return one.kind == Collective::all_gather; });
   }
 }
 

@@ -24,6 +24,7 @@ void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, 
     op.k = k;
     op.activations = p;
     op.weights = p;
+    op.quantised = true;  // casts are passes of their own: scaling.cpp
     return TrainingKernel{name, part, op, scaled_matrix(job)};
   };
   add_casts(job, work, name, tokens, out, in);
