@@ -217,6 +217,10 @@ void set_software(const json::Value& row, json::Value& out) {
     out["attention"] = "flash_1";
     out["fused_loss"] = true;  // its default, from the flash-attn package
   }
+  // NVIDIA's guide for Megatron-Bridge: DeepEP on H100 and B200, HybridEP on NVL72; since release 25.11.
+  if (has(f, "Megatron-Bridge") && !text(row, "id").starts_with("mbridge-25.09")) {
+    out["expert_dispatch"] = "deduplicated";
+  }
   // The trials of BLOOM hang without it: chronicles-prequel.md, "dealing with JZ hanging".
   if (has(text(row, "interconnect"), "Jean Zay") && text(row, "gpu").starts_with("A100")) {
     out["launch_blocking"] = true;

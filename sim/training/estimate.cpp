@@ -87,7 +87,11 @@ collectives::CollectivePrice TrainingEstimator::price_of(const TrainingCollectiv
   if (where.size < 2) {
     return {};
   }
-  return collectives_.price(communicator_of(where, machine_), {collective.kind, collective.bytes});
+  // Of k experts on n nodes n (1 - (1 - 1/n)^k) nodes are hit on average, where experts are chosen alike.
+  const double nodes = where.nodes, experts = collective.experts_of_token;
+  const double copies = nodes * (1.0 - std::pow(1.0 - 1.0 / nodes, experts));
+  const double share = experts > 0.0 && nodes > 1.0 ? copies / experts : 1.0;
+  return collectives_.price(communicator_of(where, machine_), {collective.kind, collective.bytes * share});
 }
 
 Seconds TrainingEstimator::price(const TrainingCollective& collective, const TrainingJob& job) const {

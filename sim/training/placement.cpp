@@ -1,7 +1,6 @@
 #include "sim/training/placement.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace gpuplan::sim {
 
@@ -75,7 +74,11 @@ GroupPlace place(Group group, const TrainingJob& job, int gpus_per_node) {
     out.size = 2;  // neighbours talk in pairs
   }
   const int on_node = std::max(1, gpus_per_node / out.stride);
-  out.per_node = std::gcd(out.size, std::min(out.size, on_node));
+  // Where nodes do not divide the group evenly, as many on each as divide it.
+  out.per_node = std::min(out.size, on_node);
+  while (out.size % out.per_node != 0) {
+    --out.per_node;
+  }
   out.nodes = out.size / out.per_node;
   return out;
 }

@@ -1,6 +1,6 @@
 // A layer's experts: router, tokens to the ranks that hold their experts and back, the grouped products.
-// Assumption: the backward pass of the grouped products takes twice their forward pass (as many products of
-// the same shapes), and the most loaded rank sets the pace.
+// Assumption: products of experts run one after the other (TransformerEngine's grouped product is a call an
+// expert), and the most loaded rank sets the pace.
 #include <algorithm>
 
 #include "workloads/training/passes.h"
@@ -18,6 +18,7 @@ void lower_experts(const TrainingJob& job, LayerWork& work) {
   const double mine = p.expert > 1 ? count / p.tensor : count;
   const std::int64_t width = p.expert > 1 ? x.expert_ffn : std::max(1, x.expert_ffn / p.tensor);
   const double permuted = mine * x.top_k;
+  const bool deduplicated = job.software.expert_dispatch == ExpertDispatch::deduplicated;
   for (TrainingPhase* phase : {&work.forward, &work.backward}) {
     phase->kernels.push_back(pass("permute", TrainingPart::experts, kernels::Elementwise::Kind::copy,
                                   permuted, e * m.hidden, e * m.hidden, 3.0));
@@ -25,27 +26,34 @@ void lower_experts(const TrainingJob& job, LayerWork& work) {
                                   permuted, e * m.hidden, e * m.hidden / x.top_k, 3.0));
     if (p.expert > 1) {
       phase->collectives.push_back({"tokens to experts", collectives::Collective::all_to_all, Group::expert,
-                                    Bytes(permuted * m.hidden * e * job.expert_imbalance), 2.0,
-                                    Overlap::none});
+                                    Bytes(permuted * m.hidden * e * job.expert_imbalance), 2.0, Overlap::none,
+                                    deduplicated ? x.top_k : 0});
     }
   }
-  kernels::GroupedExperts op;
-  op.hidden = m.hidden;
-  op.expert_ffn = width;
-  op.experts = x.experts;
-  op.local_experts = x.experts / p.expert;
-  op.top_k = x.top_k;
-  // `tokens` of that price are spread over all experts: those of the whole expert group reach this rank.
-  op.tokens = static_cast<std::int64_t>(mine * p.expert);
-  op.activations = job.precision.compute;
-  op.weights = job.precision.compute;
-  op.imbalance = job.expert_imbalance;
-  const TrainingKernel grouped{"experts", TrainingPart::experts, op};
-  work.forward.kernels.push_back(grouped);
-  work.backward.kernels.push_back(grouped);
-  work.weights.kernels.push_back(grouped);
-  const double matrices = m.mlp == Mlp::gated ? 3.0 : 2.0;
-  work.flops += 6.0 * permuted * matrices * m.hidden * static_cast<double>(width);
+  // Tokens that this rank's experts see; the most loaded rank sets the pace.
+  const int local = std::max(1, x.experts / p.expert);
+  const double each = std::max(1.0, permuted * job.expert_imbalance / local);
+  const bool gated = m.mlp == Mlp::gated;
+  LayerWork one;
+  const auto rows = static_cast<std::int64_t>(each);
+  add_matrix(job, one, "expert up", TrainingPart::experts, rows, gated ? 2 * width : width, m.hidden);
+  add_matrix(job, one, "expert down", TrainingPart::experts, rows, m.hidden, width);
+  const double in = (gated ? 2.0 : 1.0) * e * static_cast<double>(width),
+               out = e * static_cast<double>(width);
+  one.forward.kernels.push_back(
+      pass("activation", TrainingPart::experts, kernels::Elementwise::Kind::activation, each, in, out));
+  one.backward.kernels.push_back(
+      pass("activation", TrainingPart::experts, kernels::Elementwise::Kind::activation, each, in + out, in));
+  const auto take = [&](TrainingPhase& to, const TrainingPhase& from) {
+    for (TrainingKernel kernel : from.kernels) {
+      kernel.count *= local;
+      to.kernels.push_back(kernel);
+    }
+  };
+  take(work.forward, one.forward);
+  take(work.backward, one.backward);
+  take(work.weights, one.weights);
+  work.flops += one.flops * permuted / static_cast<double>(rows);
   if (x.shared_experts > 0) {
     const std::int64_t f = std::int64_t{x.shared_experts} * x.shared_ffn_each / p.tensor;
     add_matrix(job, work, "shared expert up", TrainingPart::gemm, tokens, m.mlp == Mlp::gated ? 2 * f : f,

@@ -99,6 +99,10 @@ std::span<const std::string_view> enum_names(AttentionKernel /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"flash", "flash_1", "standard"};
   return names;
 }
+std::span<const std::string_view> enum_names(ExpertDispatch /*tag*/) {
+  static constexpr std::array<std::string_view, 2> names = {"all_to_all", "deduplicated"};
+  return names;
+}
 std::span<const std::string_view> enum_names(Scaling /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"tensor", "row", "block"};
   return names;

@@ -50,6 +50,11 @@ std::span<const std::string_view> enum_names(AttentionKernel tag);
 enum class Scaling { tensor, row, block };
 std::span<const std::string_view> enum_names(Scaling tag);
 
+// How tokens reach their experts. all_to_all: once for each expert; deduplicated: once for each node (DeepEP,
+// HybridEP).
+enum class ExpertDispatch { all_to_all, deduplicated };
+std::span<const std::string_view> enum_names(ExpertDispatch tag);
+
 enum class FineTune { full, lora, qlora };
 std::span<const std::string_view> enum_names(FineTune tag);
 
@@ -156,6 +161,7 @@ struct TrainingSoftware {
   std::optional<bool> overlap_gradients, overlap_parameters, overlap_tensor, overlap_pipeline;
   std::optional<bool> cuda_graphs;
   std::optional<bool> launch_blocking;
+  ExpertDispatch expert_dispatch = ExpertDispatch::all_to_all;
   std::optional<bool> master_weights;
 };
 template <class V>
@@ -169,6 +175,8 @@ void describe(V& v, TrainingSoftware& s) {
   v.field("overlap_tensor", s.overlap_tensor, "tensor-parallel collectives are cut up and overlapped");
   v.field("overlap_pipeline", s.overlap_pipeline, "stages send while they compute");
   v.field("cuda_graphs", s.cuda_graphs, "kernels are launched from CUDA graphs");
+  v.field("expert_dispatch", s.expert_dispatch,
+          "how often a token is sent: to each expert, or once to each node");
   v.field("launch_blocking", s.launch_blocking,
           "the host waits for each kernel (CUDA_LAUNCH_BLOCKING=1): its time comes on top");
   v.field("master_weights", s.master_weights, "fp32 weights and moments beside the 16-bit ones");

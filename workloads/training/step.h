@@ -44,6 +44,9 @@ struct TrainingCollective {
   Bytes bytes{0.0};  // as CollectiveOperation counts
   double count = 1.0;
   Overlap overlap = Overlap::none;
+  // All-to-all of tokens that are sent to each node once (deduplicated dispatch): to how many experts a token
+  // goes. 0: to each expert on its own.
+  int experts_of_token = 0;
 };
 
 struct TrainingPhase {
