@@ -49,7 +49,7 @@ void explain_step(const TrainingScenario& s, const TrainingOutcome& o, const Tra
   lines.push_back(fmt::format("step = {:.4g} s", e.step.si()));
   lines.push_back(
       fmt::format("matrix and attention kernels take {:.3f} times their time alone (sustained clock)",
-                  estimator.stretch()));
+                  estimator.stretch(s.job)));
   const LayerWork& layer = s.job.model.moe ? o.step.sparse : o.step.dense;
   lines.emplace_back("one layer, one micro-batch, kernels alone:");
   add_phase("forward", layer.forward, estimator, s.job, lines);

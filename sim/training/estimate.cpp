@@ -32,13 +32,21 @@ LayerTime streamed(double count, const LayerTime& one, double streams, double le
 
 }  // namespace
 
-double TrainingEstimator::stretch() const {
+double TrainingEstimator::stretch(const TrainingJob& job) const {
   const Gpu& gpu = machine_.gpu;
+  const auto slower = [&](double watts) {
+    return gpu.tdp.si() > 0.0 ? std::cbrt(watts / gpu.tdp.si()) : 1.0;
+  };
+  const bool wide = bytes_per_element(job.precision.compute) >= 2.0;
   if (gpu.architecture.starts_with("Hopper")) {
-    const double watts = gpu.tdp.si() > 0.0 ? std::min(1.0, gpu.tdp.si() / constants_.hopper_watts) : 1.0;
-    return constants_.stretch_hopper / std::cbrt(watts);
+    return constants_.stretch_hopper * std::max(1.0, slower(constants_.hopper_watts)) *
+           (wide ? 1.0 : constants_.hopper_8_bit);
   }
-  return gpu.architecture.starts_with("Blackwell") ? constants_.stretch_blackwell : constants_.stretch_ampere;
+  if (gpu.architecture.starts_with("Blackwell")) {
+    return constants_.stretch_blackwell * slower(constants_.blackwell_watts) *
+           (wide ? constants_.blackwell_16_bit : 1.0);
+  }
+  return constants_.stretch_ampere;
 }
 
 LayerTime TrainingEstimator::layer_time(const PhaseSum& p) const {

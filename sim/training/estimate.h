@@ -81,7 +81,7 @@ class TrainingEstimator {
   [[nodiscard]] BytesPerSecond achievable_hbm() const { return kernels_.achievable_bandwidth(); }
   [[nodiscard]] const StepConstants& constants() const { return constants_; }
   // Of matrix and attention kernels, for the clocks that the GPU sustains.
-  [[nodiscard]] double stretch() const;
+  [[nodiscard]] double stretch(const TrainingJob& job) const;
 
  private:
   TrainingMachine machine_;

@@ -9,9 +9,14 @@ namespace gpuplan::sim {
 struct StepConstants {
   // Matrix and attention kernels in a training step over the same kernels alone: clocks that a power limit
   // leaves over minutes, against those of a short benchmark. By architecture; Hopper's at 700 W (the
-  // catalogue notes 1.4 to 1.7 GHz sustained of 1.83), and as the cube root of the power below it.
+  // catalogue notes 1.4 to 1.7 GHz sustained of 1.83), Blackwell's at 1,200 W; as the cube root of the power.
   double stretch_ampere = 1.0, stretch_hopper = 1.07, stretch_blackwell = 1.07;
-  double hopper_watts = 700.0;
+  double hopper_watts = 700.0, blackwell_watts = 1200.0;
+  // Hopper in 8 bits: MLPerf's, NeMo's and Megatron-Bridge's dense steps ran 3 to 5 % longer than without.
+  double hopper_8_bit = 1.06;
+  // Blackwell in 16 bits: fitted to two thirds of SimuMax's rows, the only measured steps in that format; one
+  // stack of early 2026 on B200.
+  double blackwell_16_bit = 1.25;
   // Host time per kernel of a layer (s), by framework: megatron, megatron_2021, deepspeed, fsdp, compiled.
   // deepspeed: the single-node rows at micro-batch 1, where the host sets the pace (3.1 to 3.5 ms a layer and
   // micro-batch for 54 kernels, checkpointing and its random-number states included); others assumed.

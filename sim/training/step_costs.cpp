@@ -18,7 +18,7 @@ PhaseSum& PhaseSum::operator+=(const PhaseSum& other) {
 }
 
 PhaseSum cost_of(const TrainingEstimator& estimator, const TrainingJob& job, const TrainingPhase& phase) {
-  const double stretch = estimator.stretch(), launch = estimator.launch(job).si();
+  const double stretch = estimator.stretch(job), launch = estimator.launch(job).si();
   const bool blocking = *job.software.launch_blocking;
   PhaseSum out;
   for (const TrainingKernel& kernel : phase.kernels) {

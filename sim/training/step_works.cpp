@@ -88,7 +88,7 @@ class Works {
     for (const TrainingKernel& kernel : phase.kernels) {
       const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
       const kernels::Price price = estimator_.price_of(kernel);
-      const double stretch = streams ? 1.0 : estimator_.stretch();
+      const double stretch = streams ? 1.0 : estimator_.stretch(job_);
       const double time = kernel.count * stretch * price.time.si();
       out.sum.kernels += time;
       (*job_.software.launch_blocking ? out.sum.blocked : out.sum.launches) +=

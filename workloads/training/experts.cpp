@@ -19,11 +19,16 @@ void lower_experts(const TrainingJob& job, LayerWork& work) {
   const std::int64_t width = p.expert > 1 ? x.expert_ffn : std::max(1, x.expert_ffn / p.tensor);
   const double permuted = mine * x.top_k;
   const bool deduplicated = job.software.expert_dispatch == ExpertDispatch::deduplicated;
+  // Copies of what experts see, in front of and behind them: by destination, by local expert, padded for
+  // 8-bit products (Megatron-Core's dispatcher).
+  const double copies =
+      1.0 + (x.experts > p.expert ? 1.0 : 0.0) + (bytes_per_element(job.precision.compute) < 2.0 ? 1.0 : 0.0);
   for (TrainingPhase* phase : {&work.forward, &work.backward}) {
     phase->kernels.push_back(pass("permute", TrainingPart::experts, kernels::Elementwise::Kind::copy,
-                                  permuted, e * m.hidden, e * m.hidden, 3.0));
+                                  permuted, copies * e * m.hidden, copies * e * m.hidden, 3.0 * copies));
     phase->kernels.push_back(pass("unpermute", TrainingPart::experts, kernels::Elementwise::Kind::copy,
-                                  permuted, e * m.hidden, e * m.hidden / x.top_k, 3.0));
+                                  permuted, copies * e * m.hidden,
+                                  (copies - 1.0 + 1.0 / x.top_k) * e * m.hidden, 3.0 * copies));
     if (p.expert > 1) {
       phase->collectives.push_back({"tokens to experts", collectives::Collective::all_to_all, Group::expert,
                                     Bytes(permuted * m.hidden * e * job.expert_imbalance), 2.0, Overlap::none,
