@@ -160,7 +160,8 @@ void set_parallelism(const json::Value& row, json::Value& out) {
   if (const json::Value* sp = member(row, "parallelism", "sp"); sp != nullptr && sp->is_bool()) {
     out["sequence_parallel"] = sp->boolean();
   }
-  if (has(fsdp, "not resharded") || fsdp == "SHARD_GRAD_OP") {
+  const bool pipelined = fsdp == "FSDP2" && number(row, "parallelism", "pp", 1.0) > 1.0;  // its default there
+  if (has(fsdp, "not resharded") || fsdp == "SHARD_GRAD_OP" || pipelined) {
     out["reshard_after_forward"] = false;
   }
 }
@@ -216,6 +217,10 @@ void set_software(const json::Value& row, json::Value& out) {
   if (has(f, "llm-foundry")) {  // v0.0.4, before FlashAttention 2
     out["attention"] = "flash_1";
     out["fused_loss"] = true;  // its default, from the flash-attn package
+  }
+  // torchtitan computed its loss eagerly in fp32 until 2025.
+  if (has(f, "torchtitan")) {
+    out["fused_loss"] = has(text(row, "notes"), "2025");
   }
   // NVIDIA's guide for Megatron-Bridge: DeepEP on H100 and B200, HybridEP on NVL72; since release 25.11.
   if (has(f, "Megatron-Bridge") && !text(row, "id").starts_with("mbridge-25.09")) {

@@ -76,7 +76,7 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
 const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
   const TrainingParallelism& p = job.parallelism;
   static const Streams none;
-  if (!job.shards_weights()) {
+  if (!job.shards_weights() || job.gathers_once()) {
     return none;
   }
   const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
@@ -99,17 +99,18 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
 
 const std::vector<StageCost>& StepCostCache::stages(const TrainingJob& job) {
   const TrainingParallelism& p = job.parallelism;
-  const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
-                          .number(p.tensor)
-                          .number(p.pipeline)
-                          .number(p.expert)
-                          .number(job.recompute == Recompute::none ? -1 : job.recompute_layers)
-                          .small(p.sharding, *job.precision.gather, *job.precision.reduce, job.offload)
-                          .small(*job.software.overlap_parameters, *job.software.overlap_gradients)
-                          .group(Group::data)
-                          .group(Group::shard)
-                          .group(Group::replica)
-                          .key();
+  const CostKey key =
+      KeyMaker(job, estimator_.machine().gpus_per_node)
+          .number(p.tensor)
+          .number(p.pipeline)
+          .number(p.expert)
+          .number(job.recompute == Recompute::none ? -1 : job.recompute_layers)
+          .small(p.sharding, *job.precision.gather, *job.precision.reduce, job.offload)
+          .small(*job.software.overlap_parameters, *job.software.overlap_gradients, job.gathers_once())
+          .group(Group::data)
+          .group(Group::shard)
+          .group(Group::replica)
+          .key();
   return found_or(stages_, key, [&] {
     std::vector<StageCost> out;
     out.reserve(static_cast<std::size_t>(p.pipeline));

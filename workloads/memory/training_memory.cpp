@@ -94,16 +94,21 @@ void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
   const double tokens = static_cast<double>(job.local_tokens()), e = job.activation_bytes();
   const std::int64_t widest_split = std::max(m.ffn, 4 * m.hidden) / job.parallelism.tensor;
   const double widest = tokens * e * static_cast<double>(widest_split + m.hidden);
-  out.working = Bytes(working + widest);
+  // torchtitan's tensor-parallel layers keep both gathered inputs, and what they send back lies beside.
+  const bool gathers = job.sequence_parallel() && job.software.framework == Framework::compiled;
+  const double gathered = gathers ? 4.0 * tokens * e * m.hidden * (1.0 - 1.0 / job.parallelism.tensor) : 0.0;
+  out.working = Bytes(working + widest + gathered);
   if (stage == job.parallelism.pipeline - 1) {
-    // The logits are alive together with their gradient, before any layer is differentiated. Megatron's fused
-    // loss computes in fp32: a copy and its exponentials beside the 16-bit logits; PyTorch's keeps the fp32
-    // logits, their log-softmax and its gradient.
+    // The logits are alive together with their gradient, before any layer is differentiated. A fused loss
+    // writes the gradient in 16 bits and keeps nothing else; Megatron's unfused one keeps exponentials in
+    // fp32, PyTorch's the fp32 logits and their log-softmax.
     const bool eager =
         job.software.framework == Framework::fsdp || job.software.framework == Framework::compiled;
-    const double gradient = (*job.software.fused_loss ? (eager ? 12.0 : 8.0) : (eager ? e + 8.0 : e + 4.0)) *
-                            tokens * static_cast<double>(m.vocab) / job.parallelism.tensor;
-    out.working = max(out.working, head_activations(job) + Bytes(gradient));
+    const double vocab = static_cast<double>(m.vocab) / job.parallelism.tensor;
+    const double gradient = (*job.software.fused_loss ? e : e + (eager ? 8.0 : 4.0)) * tokens * vocab;
+    // Megatron's output matrix gets its gradient in fp32 before it is added to what is accumulated.
+    const double weight = job.software.framework == Framework::megatron ? 4.0 * vocab * m.hidden : 0.0;
+    out.working = max(out.working, head_activations(job) + Bytes(gradient + weight));
   }
 }
 
@@ -116,7 +121,8 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
     // The layer that runs and the one being gathered, or all where they stay; and the gradient of one being
     // reduced.
     const double gathered = parallel.reshard_after_forward ? 2.0 * p.layer : p.total();
-    buffers = gathered * job.gather_bytes() + p.layer * job.reduce_bytes();
+    buffers = gathered * job.gather_bytes() +
+              (job.gathers_once() ? p.total() * job.gradient_bytes() : p.layer * job.reduce_bytes());
   } else if (ranks > 1 && parallel.sharding == Sharding::ddp && job.software.framework == Framework::fsdp) {
     buffers = 2.0 * c.bucket;
   } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {

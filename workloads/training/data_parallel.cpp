@@ -55,7 +55,7 @@ double optimizer_traffic(const TrainingJob& job) {
 }  // namespace
 
 void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
-  if (!job.shards_weights() || job.fine_tune.method != FineTune::full) {
+  if (!job.shards_weights() || job.gathers_once() || job.fine_tune.method != FineTune::full) {
     return;
   }
   // Experts are sharded over fewer ranks, but their bytes cross the same links: counted with the layer.
@@ -96,7 +96,7 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
   if (s == Sharding::ddp || !full) {
     add(out.reduce, "reduce gradients", Collective::all_reduce, Group::data, scope.shards * scope.replicas,
         gradient, hides);
-  } else if (job.shards_weights()) {
+  } else if (job.shards_weights() && !job.gathers_once()) {
     add(out.reduce, "reduce over replicas", Collective::all_reduce, Group::replica, scope.replicas,
         gradient / scope.shards, hides);
   } else {

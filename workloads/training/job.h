@@ -205,6 +205,11 @@ struct TrainingJob {
   [[nodiscard]] bool shards_weights() const {
     return parallelism.sharding == Sharding::zero3 || parallelism.sharding == Sharding::fsdp;
   }
+  // Sharded weights that stay gathered through the micro-batches of a pipeline: gathered and scattered once a
+  // step (PyTorch's FSDP2 under a pipeline, without resharding).
+  [[nodiscard]] bool gathers_once() const {
+    return shards_weights() && !parallelism.reshard_after_forward && parallelism.pipeline > 1;
+  }
   // Ranks that share one copy of optimiser state (gradients, weights) as `sharding` says.
   [[nodiscard]] int shard_ranks() const;
   [[nodiscard]] int micro_batches() const {
