@@ -164,6 +164,12 @@ ValidationRows validate_training_rows(const std::string& path, const sim::Librar
         if (time) {
           one.shape = {{"ideal", ideal * again}, {"bubble", bubble}};
           one.parts = sim::step_parts(o.estimate);
+        } else {
+          const StageMemory& m = o.memory.peak();
+          one.parts = {{"weights", m.weights.si()},     {"gradients", m.gradients.si()},
+                       {"optimizer", m.optimizer.si()}, {"activations", m.activations.si()},
+                       {"working", m.working.si()},     {"buffers", m.buffers.si()},
+                       {"context", m.context.si()},     {"fragmentation", m.fragmentation.si()}};
         }
         one.shape.emplace_back("gpus", s.job.gpus);
         out.rows.push_back(std::move(one));

@@ -140,7 +140,7 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
     groups += size > 1 ? 1 : 0;
   }
   out.buffers = Bytes(buffers);
-  out.context = Bytes(c.context + groups * c.communicator);
+  out.context = Bytes(deepspeed ? c.context_deepspeed : c.context + groups * c.communicator);
   out.fragmentation = (deepspeed ? c.fragmentation_deepspeed : c.fragmentation) *
                       (out.activations + out.working + out.buffers);
 }

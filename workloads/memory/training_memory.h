@@ -15,7 +15,10 @@ struct MemoryConstants {
   double context = 0.6e9;        // CUDA context, cuBLAS and cuDNN workspaces; assumed
   double communicator = 0.35e9;  // NCCL, of each group of more than one rank; assumed
   double fragmentation = 0.04;   // of activations and working memory, by PyTorch's allocator; assumed
-  double fragmentation_deepspeed = 0.30;  // with DeepSpeed of 2022; fitted to BLOOM's nvidia-smi rows
+  // The same with DeepSpeed of 2022, NCCL's buffers and what the allocator reserves included, fitted together to
+  // two thirds of BLOOM's nvidia-smi rows. 1.6 GB of it is CUDA's, by BLOOM's chronicle.
+  double context_deepspeed = 10.0e9;
+  double fragmentation_deepspeed = 0.19;
   double deepspeed_bucket = 5e8;   // elements of reduce_bucket_size and allgather_bucket_size, its defaults
   double bucket = 25.0 * 1048576;  // PyTorch DDP's default bucket_cap_mb
 };
