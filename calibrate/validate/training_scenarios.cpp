@@ -106,16 +106,19 @@ json::Value machine_of(const json::Value& row, std::string& reason) {
 }
 
 // The model: a catalogue one where the row has no shape, else the row's shape over the nearest of its family.
-json::Value model_of(const json::Value& row, std::string& reason) {
+json::Value model_of(const json::Value& row) {
   const std::string name = text(row, "model", "name"), plain = lower(name);
   const double layers = number(row, "model", "layers"), hidden = number(row, "model", "hidden");
   if (layers < 1.0 || hidden < 1.0 || number(row, "model", "heads") < 1.0) {
     return json::Value(name.substr(0, name.find(" (")));
   }
   const bool llama = has(plain, "llama");
-  if (has(plain, "deepseek")) {
-    reason = "DeepSeek cut to a few layers";
-    return {};
+  if (has(plain, "deepseek")) {  // cut to a few layers, of which the first is dense
+    json::Value out;
+    out["base"] = has(plain, "v3") ? "deepseek-v3" : "deepseek-v2";
+    out["layers"] = static_cast<std::int64_t>(layers);
+    out["moe"]["first_dense_layers"] = 1;
+    return out;
   }
   const double heads = number(row, "model", "heads");
   json::Value out;
@@ -184,6 +187,9 @@ bool set_precision(const json::Value& row, json::Value& out, std::string& reason
   } else if (has(p, "mx") || has(p, "alternate")) {
     out["scaling"] = "block";
   }
+  if (has(text(row, "framework"), "InternEvo")) {
+    out["reduce"] = compute;
+  }
   // Composer's DEFAULT leaves the weights fp32 on the wire and reduces in 16 bits; PURE sends 16 bits.
   if (has(p, "mode default")) {
     out["gather"] = "fp32";
@@ -193,19 +199,19 @@ bool set_precision(const json::Value& row, json::Value& out, std::string& reason
 
 std::string framework_of(const json::Value& row) {
   const std::string f = text(row, "framework");
-  if (has(f, "DeepSpeed") || has(f, "InternEvo")) {
+  if (has(f, "DeepSpeed")) {
     return "deepspeed";
   }
   if (has(f, "Megatron-LM 2021")) {
     return "megatron_2021";
   }
-  if (has(f, "llm-foundry")) {
+  if (has(f, "llm-foundry") || has(f, "InternEvo") || has(f, "AutoModel")) {  // not compiled
     return "fsdp";
   }
   if (has(f, "torchtitan")) {
     return has(text(row, "notes"), "eager") ? "fsdp" : "compiled";
   }
-  if (has(f, "PyTorch FSDP") || has(f, "AutoModel") || has(f, "MaxText")) {
+  if (has(f, "PyTorch FSDP") || has(f, "MaxText")) {
     return "compiled";
   }
   return "megatron";
@@ -236,6 +242,8 @@ void set_software(const json::Value& row, json::Value& out) {
   if (has(f, "InternEvo")) {
     out["attention"] = "flash";
     out["dropout"] = false;
+    out["overlap_gradients"] = out["overlap_parameters"] = json::Value(true);  // as its examples set
+    out["owners_broadcast"] = true;
   }
   if (has(notes, "asynctp")) {
     out["overlap_tensor"] = true;
@@ -252,17 +260,13 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
   s["kind"] = "training";
   s["name"] = "validation";
   json::Value machine = machine_of(row, reason);
-  json::Value model = reason.empty() ? model_of(row, reason) : json::Value();
+  json::Value model = reason.empty() ? model_of(row) : json::Value();
   if (!reason.empty()) {
     return {};
   }
   const double batch = number(row, "global_batch"), seq = number(row, "model", "seq_len");
   if (batch < 1.0 || seq < 1.0) {
     reason = batch < 1.0 ? "global batch unknown" : "sequence length unknown";
-    return {};
-  }
-  if (has(text(row, "framework"), "LoRA")) {
-    reason = "LoRA fine-tuning";
     return {};
   }
   json::Value parallelism, precision, software, sizes;
@@ -279,6 +283,9 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
   sizes["micro_batch"] = static_cast<std::int64_t>(std::max(1.0, number(row, "micro_batch", "", 1.0)));
   sizes["seq_len"] = static_cast<std::int64_t>(seq);
   const std::string again = lower(text(row, "activation_recompute"));
+  if (has(text(row, "framework"), "LoRA")) {
+    s["fine_tune"]["method"] = "lora";
+  }
   s["machine"] = std::move(machine);
   s["model"] = std::move(model);
   s["parallelism"] = std::move(parallelism);
@@ -287,6 +294,14 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
                    : again.starts_with("selective")
                        ? (has(text(row, "framework"), "torchtitan") ? "operations" : "selective")
                        : "none";
+  // IBM's stack computes every so many layers again: HFU over MFU says how many.
+  const double mfu = number(row, "metrics", "mfu"), hfu = number(row, "metrics", "hfu");
+  if (has(text(row, "framework"), "PyTorch FSDP") && again.starts_with("selective") && hfu > mfu &&
+      mfu > 0.0) {
+    s["recompute"] = "full";
+    s["recompute_layers"] = static_cast<std::int64_t>(std::max(
+        1.0, std::round(std::min(1.0, 3.0 * (hfu / mfu - 1.0)) * number(row, "model", "layers", 48.0))));
+  }
   s["precision"] = std::move(precision);
   s["software"] = std::move(software);
   return s;

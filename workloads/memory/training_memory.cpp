@@ -140,7 +140,8 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
     groups += size > 1 ? 1 : 0;
   }
   out.buffers = Bytes(buffers);
-  out.context = Bytes(deepspeed ? c.context_deepspeed : c.context + groups * c.communicator);
+  out.context = Bytes(deepspeed ? c.context_deepspeed + (job.gpus > 8 ? c.network_deepspeed : 0.0)
+                                : c.context + groups * c.communicator);
   out.fragmentation = (deepspeed ? c.fragmentation_deepspeed : c.fragmentation) *
                       (out.activations + out.working + out.buffers);
 }

@@ -161,6 +161,7 @@ struct TrainingSoftware {
   std::optional<bool> overlap_gradients, overlap_parameters, overlap_tensor, overlap_pipeline;
   std::optional<bool> cuda_graphs;
   std::optional<bool> launch_blocking;
+  bool owners_broadcast = false;
   ExpertDispatch expert_dispatch = ExpertDispatch::all_to_all;
   std::optional<bool> master_weights;
 };
@@ -177,6 +178,8 @@ void describe(V& v, TrainingSoftware& s) {
   v.field("cuda_graphs", s.cuda_graphs, "kernels are launched from CUDA graphs");
   v.field("expert_dispatch", s.expert_dispatch,
           "how often a token is sent: to each expert, or once to each node");
+  v.field("owners_broadcast", s.owners_broadcast,
+          "ZeRO: every rank sends the whole weights it updated to all, one rank after the other (InternEvo)");
   v.field("launch_blocking", s.launch_blocking,
           "the host waits for each kernel (CUDA_LAUNCH_BLOCKING=1): its time comes on top");
   v.field("master_weights", s.master_weights, "fp32 weights and moments beside the 16-bit ones");
