@@ -17,6 +17,7 @@ struct PhaseSum {
   double launches = 0.0;                       // host busy
   double matrices = 0.0;                       // kernels that a collective can hide behind
   double in_line = 0.0, behind = 0.0;          // collectives: in the way, and meant to hide behind matrices
+  double convolutions_by_memory = 0.0;         // of `kernels`: convolutions that HBM limits
   std::array<double, kTrainingParts> parts{};  // of `kernels`
   PhaseSum& operator+=(const PhaseSum& other);
 };
@@ -35,6 +36,7 @@ struct StreamCost {
 struct ExchangeCost {
   double seconds = 0.0;
   bool hides = false;  // behind a pass
+  double tail = 0.0;   // of it: the last bucket, which nothing is left to hide; 0: a layer's share
 };
 
 struct StageCost {
@@ -48,6 +50,8 @@ struct StageCost {
 struct StepCosts {
   PassCost dense, sparse, embedding, head;
   StreamCost dense_stream, sparse_stream;
+  std::vector<PassCost> chain;  // layers that differ from each other, and their streams
+  std::vector<StreamCost> chain_streams;
   std::vector<StageCost> stages;
   double send = 0.0, rejoin = 0.0;  // of a boundary between stages
 };

@@ -16,8 +16,7 @@ struct MemoryConstants {
   double communicator = 0.35e9;  // NCCL, of each group of more than one rank; assumed
   double fragmentation = 0.04;   // of activations and working memory, by PyTorch's allocator; assumed
   double fragmentation_deepspeed = 0.30;  // with DeepSpeed of 2022; fitted to BLOOM's nvidia-smi rows
-  double deepspeed_bucket = 5e8;   // elements of reduce_bucket_size and allgather_bucket_size, its defaults
-  double bucket = 25.0 * 1048576;  // PyTorch DDP's default bucket_cap_mb
+  double deepspeed_bucket = 5e8;  // elements of reduce_bucket_size and allgather_bucket_size, its defaults
 };
 
 // All per GPU of the stage.

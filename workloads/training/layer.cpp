@@ -30,6 +30,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   const std::int64_t queries = ulysses ? job.batch.seq_len : job.batch.seq_len / p.context;
   const int heads = std::max(1, m.heads / cut), kv_heads = std::max(1, m.kv_heads / cut);
   const bool ring = p.context > 1 && !ulysses;
+  const bool masked = !ring && job.vit() == nullptr;  // an image sees both ways
   const int dim = m.mla ? m.mla->qk_nope_head_dim + m.mla->qk_rope_head_dim : m.head_dim;
   const Precision wide = job.weight_bytes() > 2.0                   ? Precision::fp32
                          : job.precision.compute == Precision::fp16 ? Precision::fp16
@@ -45,7 +46,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
     op.kv_heads = kv_heads;
     op.head_dim = dim;
     op.precision = wide;
-    op.causal = !ring;
+    op.causal = masked;
     op.backward = backward;
     return op;
   }
@@ -57,7 +58,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   op.kv_heads = kv_heads;
   op.head_dim = dim;
   op.precision = wide;
-  op.causal = !ring;
+  op.causal = masked;
   op.backward = backward;
   // PyTorch and llm-foundry call FlashAttention 2; Megatron on Hopper cuDNN's, of FA3's speed.
   op.version = job.software.framework == Framework::megatron ? kernels::FlashAttention::Version::native
@@ -175,6 +176,9 @@ void add_recompute(const TrainingJob& job, LayerWork& work) {
 
 LayerWork lower_layer(const TrainingJob& job, bool experts) {
   LayerWork work;
+  if (job.convnet() != nullptr) {
+    return work;  // lower_chain has its layers
+  }
   const Model& m = job.model;
   const double between = tokens_between(job), wide = job.activation_bytes() * m.hidden;
   const double mask = *job.software.dropout ? m.hidden : 0.0;
@@ -189,6 +193,9 @@ LayerWork lower_layer(const TrainingJob& job, bool experts) {
              eager > 1.0 ? 6.0 : 1.0);
   };
   const auto residual = [&] {
+    if (job.vit() != nullptr && job.vit()->layer_scale) {
+      add_pass(work, "layer scale", Kind::residual, between, wide, wide, wide);
+    }
     add_pass(work, "residual", Kind::residual, between, wide + stream, stream + mask, mask);
   };
   norm();
