@@ -45,14 +45,28 @@ double seconds_of(const TrainingPhase& phase, const TrainingEstimator& estimator
 void explain_chain(const TrainingScenario& s, const TrainingOutcome& o, const TrainingEstimator& estimator,
                    Lines& lines) {
   lines.emplace_back("blocks, one micro-batch, kernels alone: forward, backward, weight gradients");
+  std::string before;
+  int alike = 0;
+  const auto flush = [&] {
+    if (alike > 0) {
+      lines.push_back(before + (alike > 1 ? fmt::format("  ({} of them)", alike) : ""));
+    }
+  };
   const auto line = [&](const LayerWork& work) {
-    lines.push_back(fmt::format("{}: {}, {}, {}", work.name, ms(seconds_of(work.forward, estimator)),
-                                ms(seconds_of(work.backward, estimator)),
-                                ms(seconds_of(work.weights, estimator))));
+    std::string text =
+        fmt::format("{}: {}, {}, {}", work.name, ms(seconds_of(work.forward, estimator)),
+                    ms(seconds_of(work.backward, estimator)), ms(seconds_of(work.weights, estimator)));
+    if (text != before) {
+      flush();
+      before = std::move(text);
+      alike = 0;
+    }
+    ++alike;
   };
   line(o.step.embedding);
   std::for_each(o.step.chain.begin(), o.step.chain.end(), line);
   line(o.step.head);
+  flush();
   const LayerWork& first = o.step.chain.front();
   lines.emplace_back("its first block:");
   add_phase("forward", first.forward, estimator, s.job, lines);

@@ -56,11 +56,11 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
   const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
                           .number(p.tensor)
                           .number(p.context)
-                          .number(p.expert)
+                          .number(job.convnet() != nullptr ? job.data() : p.expert)  // it has no experts
                           .number(job.batch.micro_batch)
                           .small(p.context_exchange, job.sequence_parallel(), job.micro_batches() > 1,
                                  p.sharding != Sharding::ddp, job.recompute)
-                          .small(*job.precision.gather, *job.software.overlap_tensor)
+                          .small(*job.precision.gather, *job.software.overlap_tensor, job.shards_weights())
                           .group(Group::tensor)
                           .group(Group::context)
                           .group(Group::expert)

@@ -94,7 +94,8 @@ void check_batch(const TrainingJob& job, Rules& rules) {
   const std::int64_t parts =
       std::int64_t{1} * p.context * (*p.sequence_parallel && p.tensor > 1 ? p.tensor : 1);
   rules.require(
-      b.seq_len > 0 && b.seq_len % parts == 0, "batch.seq_len", [&] { return std::to_string(b.seq_len); },
+      job.sees_images() || (b.seq_len > 0 && b.seq_len % parts == 0), "batch.seq_len",
+      [&] { return std::to_string(b.seq_len); },
       [&] { return fmt::format("a multiple of {} (context, and tensor with sequence_parallel)", parts); });
   rules.require(
       p.schedule != PipelineSchedule::interleaved || p.pipeline == 1 || job.micro_batches() % p.pipeline == 0,
@@ -148,7 +149,7 @@ void check_job(const TrainingJob& job, const std::string& path, std::vector<Prob
   if (job.model.kind != ModelKind::decoder && !job.sees_images()) {
     rules.require(
         false, "model",
-        [&] { return fmt::format("\"{}\", a {}", job.model.name, json::name_of(job.model.kind)); },
+        [&] { return fmt::format("\"{}\" ({})", job.model.name, json::name_of(job.model.kind)); },
         [] { return "a decoder, a vision transformer or a bottleneck ResNet"; });
     return;
   }
