@@ -58,7 +58,7 @@ class Works {
       out_.blocks.push_back(block(named ? layers[i]->name.c_str() : kNames[i], *layers[i]));
     }
     for (const LayerWork& layer : step_.chain) {
-      out_.blocks.push_back(block(layer.name.c_str(), layer));
+      out_.blocks.push_back(block(layer.name, layer));
     }
     for (const StageWork& stage : step_.stages) {
       out_.stages.push_back(stage_works(stage));

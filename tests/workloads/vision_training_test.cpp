@@ -365,4 +365,9 @@ TEST_CASE("Rules of jobs on images name what they break") {
   CHECK(has(problems_of(decoder), "$.software.convnet"));
   CHECK(has(problems_of(job_of("bert-large", 8, 16)), "a decoder, a vision transformer or a bottleneck"));
   CHECK(problems_of(job_of("resnet-50", 8, 16)).empty());
+  TrainingJob nothing = job_of("resnet-50", 8, 16);
+  nothing.model =
+      with_overrides(nothing.model, json::parse(R"({"shape": {"blocks": []}})", "test"), "$.model");
+  CHECK(has(problems_of(nothing), "$.model.shape.blocks: found 0 stages"));
+  CHECK_FALSE(has(problems_of(nothing), "$.model: "));
 }

@@ -40,8 +40,12 @@ void add_step(const sim::StepEstimate& e, std::string& text) {
       table.row({name, si(seconds, "s"), percent(seconds / step), bar(seconds / step, 20)});
     }
   };
+  const bool network = e.kernel_seconds[static_cast<std::size_t>(TrainingPart::convolution)] > 0.0;
   for (std::size_t i = 0; i < kTrainingParts; ++i) {
-    row(std::string(json::name_of(static_cast<TrainingPart>(i))), e.kernel_seconds[i]);
+    const auto part = static_cast<TrainingPart>(i);
+    row(network && part == TrainingPart::elementwise ? "batch norm, ReLU, additions"
+                                                     : std::string(json::name_of(part)),
+        e.kernel_seconds[i]);
   }
   row("collectives not hidden", e.exposed.si());
   row("pipeline bubble", e.bubble.si());
@@ -124,6 +128,12 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
   }
   text += "\n";
   add_step(o.estimate, text);
+  if (images && !result.bottlenecks.empty()) {
+    const sim::Bottleneck& most = result.bottlenecks.front();
+    text += wrap(fmt::format("limited most by {}, {}: {}", most.resource, percent(most.share), most.detail),
+                 80, 2) +
+            "\n";
+  }
   if (o.played) {
     text += wrap(fmt::format(
                      "simulated: {} operations of {}, {} events; the analytic formula says {} ({:+.1f} %)",

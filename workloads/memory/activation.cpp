@@ -114,7 +114,7 @@ Bytes embedding_activations(const TrainingJob& job) {
   const double mask = *job.software.dropout ? 1.0 : 0.0;
   double images = 0.0;  // as they came, and cut into patches: the patch convolution's input
   if (const models::Vit* vit = job.vit()) {
-    const double pixels = static_cast<double>(vit->channels * vit->image * vit->image);
+    const double pixels = static_cast<double>(vit->channels) * static_cast<double>(vit->image * vit->image);
     images = job.batch.micro_batch * pixels * (4.0 + job.activation_bytes());
   }
   return Bytes(static_cast<double>(job.local_tokens()) * mask * job.model.hidden / shared + images);

@@ -148,7 +148,7 @@ void check_job(const TrainingJob& job, const std::string& path, std::vector<Prob
   Rules rules(path, problems);
   if (job.model.kind != ModelKind::decoder && !job.sees_images()) {
     rules.require(
-        false, "model",
+        !problems.empty(), "model",  // else its shape is what is wrong
         [&] { return fmt::format("\"{}\" ({})", job.model.name, json::name_of(job.model.kind)); },
         [] { return "a decoder, a vision transformer or a bottleneck ResNet"; });
     return;

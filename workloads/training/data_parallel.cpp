@@ -123,6 +123,12 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
   const double elements = p.trained / (full ? scope.shards : 1);
   const double traffic = optimizer_traffic(job);
   if (job.offload == Offload::none) {
+    if (!out.buckets.empty()) {  // DDP copies gradients into its buckets, and sums back out of them
+      const double g = 2.0 * job.reduce_bytes();
+      out.optimizer.kernels.push_back(pass("in and out of buckets", TrainingPart::optimizer,
+                                           kernels::Elementwise::Kind::copy, p.trained, g, g,
+                                           2.0 * static_cast<double>(out.buckets.size())));
+    }
     out.optimizer.kernels.push_back(pass("optimiser", TrainingPart::optimizer,
                                          kernels::Elementwise::Kind::residual, elements, traffic * 0.6,
                                          traffic * 0.4, 8.0));

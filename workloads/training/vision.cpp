@@ -14,13 +14,15 @@ const json::Value* shape_of(const Model& model, std::string_view grammar) {
   return type != nullptr && type->is_string() && type->string() == grammar ? shape : nullptr;
 }
 
+constexpr std::int64_t kMost = 1 << 16;  // pixels on a side, channels: what convolutions are priced for
+
 // Sets the image's side where the job gives one that `multiple` divides.
 void set_image(const TrainingJob& job, std::int64_t multiple, const std::string& path, std::int64_t& image,
                std::vector<Problem>& problems) {
   const std::int64_t given = job.batch.image_size > 0 ? job.batch.image_size : image;
-  if (given % multiple != 0) {
+  if (given % multiple != 0 || given > kMost) {
     problems.push_back({path + ".batch.image_size", std::to_string(given),
-                        fmt::format("a multiple of {} ({})", multiple, job.model.name), ""});
+                        fmt::format("a multiple of {} up to {} ({})", multiple, kMost, job.model.name), ""});
     return;
   }
   image = given;
@@ -79,7 +81,15 @@ void resolve_images(TrainingJob& job, const std::string& path, std::vector<Probl
   }
   models::Resnet resnet;
   if (models::read_shape(*shape, path + ".model.shape", resnet, problems)) {
-    set_image(job, 32, path, resnet.image, problems);  // five halvings
+    constexpr std::size_t most_stages = 12;
+    const std::size_t stages = resnet.blocks.size();
+    if (stages < 1 || stages > most_stages || convnet_features(resnet) > kMost) {
+      problems.push_back({path + ".model.shape.blocks", fmt::format("{} stages", stages),
+                          fmt::format("1 to {} stages, the last of at most {} channels", most_stages, kMost),
+                          ""});
+      return;
+    }
+    set_image(job, std::int64_t{2} << stages, path, resnet.image, problems);  // stem, pool, stages but one
     job.model.layers = static_cast<int>(convnet_units(resnet).size()) - 1;
     job.batch.seq_len = 1;
     job.batch.image_size = static_cast<int>(resnet.image);

@@ -60,7 +60,8 @@ LayerWork lower_patches(const TrainingJob& job) {
   const std::int64_t images = job.batch.micro_batch, pixels = s.channels * s.patch * s.patch;
   const std::int64_t patches = images * s.patches();
   const double e = job.activation_bytes(), wide = e * static_cast<double>(s.hidden);
-  const double all = static_cast<double>(images * s.channels * s.image * s.image);
+  const double all =
+      static_cast<double>(images) * static_cast<double>(s.channels) * static_cast<double>(s.image * s.image);
   // Images arrive in fp32 (the data loader's), patches leave in the format that is computed in.
   work.forward.kernels.push_back(pass("cut into patches", TrainingPart::head, Kind::copy, all, 4.0, e));
   add_matrix(job, work, "patch convolution", TrainingPart::head, patches, s.hidden, pixels);
