@@ -220,6 +220,16 @@ ExplanationText explain_training(const TrainingScenario& s, const TrainingOutcom
     out.lines.push_back(fmt::format("/ {:.4g} s / {} GPUs / {:.4g} FLOP/s ({})", e.step.si(), s.job.gpus,
                                     training_peak(s).si(), json::name_of(s.job.precision.compute)));
   } else {
+    if (metric.find("_per_s") != std::string::npos) {
+      const bool samples = metric.find("samples") != std::string::npos;
+      const bool each = metric.ends_with("_per_gpu");
+      out.lines.push_back(fmt::format("{:g} {} a step / {:.4g} s{}",
+                                      samples ? s.job.batch.global_batch : s.job.tokens(),
+                                      !samples              ? "tokens"
+                                      : s.job.sees_images() ? "images"
+                                                            : "sequences",
+                                      e.step.si(), each ? fmt::format(" / {} GPUs", s.job.gpus) : ""));
+    }
     explain_step(s, o, estimator, out.lines);
   }
   return out;

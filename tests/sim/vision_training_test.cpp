@@ -61,6 +61,23 @@ TEST_CASE("The engine plays a convolutional network as the formula sums it") {
   }
 }
 
+TEST_CASE("The engine plays a vision transformer on every kind of split as the formula sums it") {
+  for (const std::vector<std::string>& changes :
+       {std::vector<std::string>{},
+        {"parallelism.sharding=ddp"},
+        {"parallelism.sharding=zero1", "software.framework=fsdp"},
+        {"parallelism.sharding=ddp", "parallelism.pipeline=4", "batch.micro_batch=32"},
+        {"parallelism.sharding=ddp", "parallelism.tensor=4", "software.framework=megatron"},
+        {"parallelism.sharding=ddp", "fine_tune.method=lora"},
+        {"model=siglip-so400m", "recompute=full"}}) {
+    const TrainingScenario s = scenario_of(file("vit-l-16-8xh100", changes));
+    const TrainingOutcome o = simulate_training(s, library());
+    REQUIRE(o.played);
+    INFO((changes.empty() ? "" : changes[0]) << ": " << o.estimate.step.si() << ", " << o.analytic.si());
+    CHECK(o.estimate.step / o.analytic == Approx(1.0).epsilon(0.03));
+  }
+}
+
 TEST_CASE("Buckets are reduced in order behind the backward pass; the last is seen") {
   // One NIC of 1 GB/s between two nodes of one GPU: 102 MB of gradients take two halves each way, 102 ms.
   const TrainingScenario s =

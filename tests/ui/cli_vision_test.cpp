@@ -68,6 +68,7 @@ TEST_CASE("cli: explain derives the figures of a network", "[cli]") {
   const Answer vit = gpuplan_command("explain " + kVit + " training.samples_per_s training.mfu");
   CHECK(vit.code == 0);
   CHECK(vit.out.find("forward: attention") != std::string::npos);
+  CHECK(vit.out.find("2048 images a step / ") != std::string::npos);
 }
 
 TEST_CASE("cli: plan says what it searches for a network, and writes what runs", "[cli]") {
