@@ -12,6 +12,7 @@
 
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/training_report.h"
 #include "sim/serving/simulation.h"
 
 namespace gpuplan::calibrate {
@@ -42,12 +43,23 @@ std::string simulate_kernels(const SimulatedCase& c, const sim::Library& library
   return line_of(sim::report_kernels(scenario, rows, pricer, library).result);
 }
 
+std::string simulate_steps(const SimulatedCase& c, const sim::Library& library) {
+  const sim::TrainingScenario scenario = sim::resolve_training(c.scenario, c.where, c.base_dir, library);
+  if (sim::check_training_fit(scenario, library)) {
+    return "!does not fit by our memory model";
+  }
+  return line_of(sim::report_training(scenario, sim::simulate_training(scenario, library), library));
+}
+
 // Runs one case; the answer is a line of metrics, or "!reason".
 std::string simulate(const SimulatedCase& c, const sim::Library& library) {
   try {
     const json::Value* kind = c.scenario.find("kind");
     if (kind != nullptr && kind->is_string() && kind->string() == "kernel") {
       return simulate_kernels(c, library);
+    }
+    if (kind != nullptr && kind->is_string() && kind->string() == "training") {
+      return simulate_steps(c, library);
     }
     const sim::ServingScenario scenario = sim::resolve_serving(c.scenario, c.where, c.base_dir, library);
     if (sim::check_fit(scenario, library)) {

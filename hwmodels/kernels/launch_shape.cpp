@@ -296,6 +296,9 @@ std::optional<LaunchShape> LaunchShapes::of(const Convolution& op) const {
   if (op.groups > 1 && op.groups == op.in_channels) {
     return stream(static_cast<double>(out * op.out_channels), bytes_per_element(op.precision));
   }
+  if (op.pass != Convolution::Pass::forward) {
+    return std::nullopt;  // nobody says which tiles the libraries give gradients
+  }
   // The product that convolution.cpp prices, rows of all groups one below the other.
   return of(Gemm{.m = out * op.groups,
                  .n = op.out_channels / op.groups,

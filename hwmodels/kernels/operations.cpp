@@ -18,6 +18,11 @@ std::span<const std::string_view> enum_names(Convolution::Layout /*tag*/) {
   return names;
 }
 
+std::span<const std::string_view> enum_names(Convolution::Pass /*tag*/) {
+  static constexpr std::array<std::string_view, 3> names = {"forward", "data_gradient", "weight_gradient"};
+  return names;
+}
+
 std::span<const std::string_view> enum_names(Copy::Path /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"device_to_device", "host_to_device",
                                                             "device_to_host"};

@@ -108,15 +108,18 @@ struct FlashAttention {
 };
 
 // A 2-D convolution; kernel, stride, padding and dilation alike in both directions. groups == in_channels:
-// depthwise.
+// depthwise. Sizes are those of the forward pass whichever pass it is.
 struct Convolution {
   enum class Layout { nhwc, nchw };
+  // data_gradient: of the input, from that of the output; weight_gradient: of the weights, from both.
+  enum class Pass { forward, data_gradient, weight_gradient };
   std::int64_t batch = 1, height = 1, width = 1;  // of the input
   std::int64_t in_channels = 1, out_channels = 1, groups = 1;
   std::int64_t kernel = 1, stride = 1, padding = 0, dilation = 1;
   Layout layout = Layout::nhwc;
   Precision precision = Precision::fp16;  // activations and weights
   double epilogue_reads = 0.0;  // tensors of the output's size read by a fused epilogue (residual: 1)
+  Pass pass = Pass::forward;
 
   [[nodiscard]] constexpr std::int64_t out(std::int64_t size) const {
     return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
@@ -182,6 +185,7 @@ struct Int8Linear {
 std::span<const std::string_view> enum_names(Elementwise::Kind tag);
 std::span<const std::string_view> enum_names(FlashAttention::Version tag);
 std::span<const std::string_view> enum_names(Convolution::Layout tag);
+std::span<const std::string_view> enum_names(Convolution::Pass tag);
 std::span<const std::string_view> enum_names(Copy::Path tag);
 std::span<const std::string_view> enum_names(RowPass::Step tag);
 

@@ -147,6 +147,7 @@ void describe(V& v, ConvolutionSpec& s) {
   v.field("padding", s.op.padding, "on each side", json::Range{.min = 0, .max = 1 << 12});
   v.field("dilation", s.op.dilation, "of the window", small);
   v.field("layout", s.op.layout, "channels last or first");
+  v.field("pass", s.op.pass, "forward, or the gradient of its input or of its weights");
   v.field("precision", s.op.precision, "of activations and weights");
   v.field("epilogue_reads", s.op.epilogue_reads, "tensors of the output's size a fused epilogue reads",
           json::Range{.min = 0, .max = 16});

@@ -28,6 +28,7 @@ class Planner {
     out.step = o.estimate.step;
     out.mfu = o.estimate.model_flops / (out.step.si() * out.job.gpus * training_peak(split).si());
     out.tokens_per_s_per_gpu = out.job.tokens() / out.step.si() / out.job.gpus;
+    out.samples_per_s_per_gpu = out.job.batch.global_batch / out.step.si() / out.job.gpus;
     out.spread80 = o.estimate.spread80;
     return out;
   }
@@ -133,7 +134,10 @@ json::Value json_of(const PlannedSplit& s) {
   out["interval80"] = json::Value(std::move(interval));
   out["memory"] = s.candidate.memory;
   out["mfu"] = s.mfu;
-  out["tokens_per_s_per_gpu"] = s.tokens_per_s_per_gpu;
+  if (s.job.convnet() == nullptr) {
+    out["tokens_per_s_per_gpu"] = s.tokens_per_s_per_gpu;
+  }
+  out["samples_per_s_per_gpu"] = s.samples_per_s_per_gpu;
   return out;
 }
 

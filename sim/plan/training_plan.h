@@ -13,6 +13,7 @@ struct PlannedSplit {
   Seconds step;
   double mfu = 0.0;
   double tokens_per_s_per_gpu = 0.0;
+  double samples_per_s_per_gpu = 0.0;
   double spread80 = 0.0;  // 80 % of measurements lie within step / (1 + s) .. step (1 + s)
 };
 

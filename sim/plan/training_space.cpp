@@ -79,10 +79,12 @@ Choices choices_of(const TrainingScenario& s, const PlanSplit& split) {
     out.shard_group.push_back(near);  // HSDP: one copy a node
   }
   std::vector<Recompute> again = {Recompute::none};
-  if (*job.software.attention == AttentionKernel::standard) {
+  const bool convnet = job.convnet() != nullptr;
+  if (!convnet && *job.software.attention == AttentionKernel::standard) {
     again.push_back(Recompute::selective);  // FlashAttention keeps no scores: nothing to save
   }
-  if (job.software.framework == Framework::compiled || job.software.framework == Framework::fsdp) {
+  if (!convnet &&
+      (job.software.framework == Framework::compiled || job.software.framework == Framework::fsdp)) {
     again.push_back(Recompute::operations);
   }
   again.push_back(Recompute::full);
@@ -92,9 +94,10 @@ Choices choices_of(const TrainingScenario& s, const PlanSplit& split) {
     out.recompute_layers.push_back(n);
   }
   out.offload = given_or(plan.offload, {job.offload});
-  out.sequence_parallel = {split.tensor > 1 && s.given.parallelism.sequence_parallel.value_or(
-                                                   job.software.framework == Framework::megatron ||
-                                                   job.software.framework == Framework::compiled)};
+  out.sequence_parallel = {split.tensor > 1 &&
+                           s.given.parallelism.sequence_parallel.value_or(
+                               !job.sees_images() && (job.software.framework == Framework::megatron ||
+                                                      job.software.framework == Framework::compiled))};
   if (plan.exhaustive && split.tensor > 1 && !s.given.parallelism.sequence_parallel) {
     out.sequence_parallel = {true, false};
   }
@@ -139,6 +142,9 @@ TrainingSpace::TrainingSpace(const TrainingScenario& scenario) : scenario_(scena
           const std::int64_t inner = std::int64_t{1} * tensor * context * pipeline;
           if (inner > gpus || gpus % inner != 0 || model.heads % tensor != 0 || pipeline > model.layers + 2) {
             continue;
+          }
+          if (inner > 1 && scenario.job.convnet() != nullptr) {
+            continue;  // split over data alone
           }
           const int data = static_cast<int>(gpus / inner);
           for (const int expert : given_or(plan.expert, divisors(model.moe ? model.moe->experts : 1))) {

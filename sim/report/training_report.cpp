@@ -71,10 +71,13 @@ void add_money(const TrainingScenario& s, const TrainingOutcome& o, const Prices
                Metrics& m) {
   const double gpus = s.job.gpus, step = o.estimate.step.si(), tokens = s.job.tokens();
   const double spread = o.estimate.spread80;
+  const bool images = s.job.sees_images();
+  const double things = images ? s.job.batch.global_batch : tokens;
   if (price.usd_per_hour) {
     const double hourly = *price.usd_per_hour * gpus;
     m.add("cost.usd_per_hour", hourly);
-    m.add("cost.usd_per_million_tokens", hourly / 3600.0 * step / tokens * 1e6, spread);
+    m.add(images ? "cost.usd_per_million_samples" : "cost.usd_per_million_tokens",
+          hourly / 3600.0 * step / things * 1e6, spread);
   }
   if (price.usd) {
     m.add("cost.capex", *price.usd * gpus);
@@ -85,7 +88,7 @@ void add_money(const TrainingScenario& s, const TrainingOutcome& o, const Prices
                           ? std::max(0.0, s.machine.node.power.si() / s.machine.node.gpu_count - tdp)
                           : 0.3 * tdp;
   const double watts = (tdp * (0.15 + 0.85 * busy) + host) * gpus;
-  m.add("cost.energy_per_token", watts * step / tokens, spread);
+  m.add(images ? "cost.energy_per_sample" : "cost.energy_per_token", watts * step / things, spread);
   m.add("power.mean", watts);
 }
 
@@ -98,10 +101,18 @@ void add_bottlenecks(const StepEstimate& e, std::vector<Bottleneck>& out) {
   };
   const auto& k = e.kernel_seconds;
   const auto part = [&](TrainingPart p) { return k[static_cast<std::size_t>(p)]; };
-  add("matrix_units", part(TrainingPart::gemm) + part(TrainingPart::attention) + part(TrainingPart::experts),
-      "matrix products and attention");
-  add("hbm_bandwidth", part(TrainingPart::elementwise) + part(TrainingPart::optimizer),
-      "norms, activations, residuals, gradient accumulation, optimiser");
+  const double convolutions = part(TrainingPart::convolution), streamed = e.convolutions_by_memory;
+  add("matrix_units",
+      part(TrainingPart::gemm) + part(TrainingPart::attention) + part(TrainingPart::experts) + convolutions -
+          streamed,
+      convolutions > 0.0 ? "convolutions that compute limits" : "matrix products and attention");
+  add("hbm_bandwidth", part(TrainingPart::elementwise) + part(TrainingPart::optimizer) + streamed,
+      convolutions > 0.0
+          ? fmt::format(
+                "batch norm, ReLU, additions, optimiser; and convolutions that memory limits, {:.0f} % "
+                "of the step",
+                100.0 * streamed / step)
+          : "norms, activations, residuals, gradient accumulation, optimiser");
   add("head", part(TrainingPart::head), "embedding, output matrix, loss");
   add("communication", e.exposed.si(), "collectives that nothing hides");
   add("pipeline_bubble", e.bubble.si(), "stages waiting for the pipeline to fill and drain");
@@ -219,8 +230,12 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   const double step = e.step.si(), gpus = s.job.gpus, tokens = s.job.tokens(), spread = e.spread80;
   const double peak = training_peak(s).si();
   m.add("training.step_time", step, spread);
-  m.add("training.tokens_per_s", tokens / step, spread);
-  m.add("training.tokens_per_s_per_gpu", tokens / step / gpus, spread);
+  if (s.job.convnet() == nullptr) {
+    m.add("training.tokens_per_s", tokens / step, spread);
+    m.add("training.tokens_per_s_per_gpu", tokens / step / gpus, spread);
+  }
+  m.add("training.samples_per_s", s.job.batch.global_batch / step, spread);
+  m.add("training.samples_per_s_per_gpu", s.job.batch.global_batch / step / gpus, spread);
   m.add("training.model_flops_per_s_per_gpu", e.model_flops / step / gpus, spread);
   m.add("training.mfu", e.model_flops / step / gpus / peak, spread);
   m.add("training.hfu", e.hardware_flops / step / gpus / peak, spread);
@@ -250,7 +265,9 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
     m.add("util.network", o.played->nic);
     m.add("sim.events", static_cast<double>(o.played->events));
   }
-  result.provenance["mfu"] = "model FLOPs as PaLM counts them: attention in full, no recomputation";
+  result.provenance["mfu"] = s.job.sees_images()
+                                 ? "model FLOPs are 3 x the forward pass', 2 a multiply-add, no recomputation"
+                                 : "model FLOPs as PaLM counts them: attention in full, no recomputation";
   result.provenance["cost"] = price.hour_source;
   result.provenance["capex"] = price.purchase_source;
   add_bottlenecks(e, result.bottlenecks);

@@ -40,6 +40,17 @@ void resolve_machine(TrainingScenario& out, const std::string& at, std::vector<P
   m.network_reduces = machine.network_reduces;
 }
 
+// What trains on images runs in PyTorch, and ResNets with momentum, where the document does not say.
+void default_to_torch(const json::Value& document, ModelKind kind, TrainingSpec& spec) {
+  const json::Value* software = document.find("software");
+  if (software == nullptr || software->find("framework") == nullptr) {
+    spec.software.framework = Framework::fsdp;
+  }
+  if (kind == ModelKind::cnn && document.find("optimizer") == nullptr) {
+    spec.optimizer = Optimizer::sgd;
+  }
+}
+
 // Whether a rule is about what a search sets.
 bool is_of_split(std::string_view field) {
   return field.starts_with(".parallelism") || field == ".batch.global_batch" || field == ".recompute_layers";
@@ -65,6 +76,10 @@ TrainingScenario resolve_training(const json::Value& document, const std::string
   TrainingJob& job = out.job;
   job.model = resolve_model(spec.model, at + ".model", base_dir, library, problems);
   if (problems.empty()) {
+    if (job.model.kind == ModelKind::vision_transformer || job.model.kind == ModelKind::cnn) {
+      default_to_torch(document, job.model.kind, spec);
+      out.given = spec;
+    }
     resolve_machine(out, at + ".machine", problems);
     job.gpus = out.machine.nodes * out.machine.gpus_per_node;
     job.parallelism = spec.parallelism;
@@ -90,6 +105,9 @@ TrainingScenario resolve_training(const json::Value& document, const std::string
   spec.batch = job.batch;
   spec.precision = job.precision;
   spec.software = job.software;
+  if (job.sees_images()) {
+    out.notes.emplace_back("reading and decoding images is taken to keep up with the GPUs");
+  }
   const Precision compute = job.precision.compute;
   if (compute != Precision::fp32 && !out.machine.gpu.peak(compute)) {
     out.notes.push_back(fmt::format("{} has no matrix unit for {}: priced as 16 bit", out.machine.gpu.name,
@@ -102,6 +120,9 @@ json::Value resolved_json(const TrainingScenario& scenario) {
   json::Value out = json::write(scenario.spec);
   out["machine"]["gpu"] = scenario.machine.gpu.name;
   out["machine"]["node"] = scenario.machine.node.name;
+  if (scenario.job.sees_images()) {
+    out["batch"]["seq_len"] = 0;  // follows from the image
+  }
   return out;
 }
 

@@ -115,25 +115,27 @@ namespace {
 // One micro-batch on one stage, and what the report tells of it.
 struct StageSum {
   StageTime time;
-  double launch_bound = 0.0;
+  double launch_bound = 0.0, convolutions_by_memory = 0.0;
   std::array<double, kTrainingParts> parts{};
 };
 
-// `count` equal layers, of which `recomputed` run their forward pass once more.
+// `count` equal layers, of which `recomputed` run their forward pass once more. leads: whether nothing runs
+// before them that hides the first gather and the last scatter.
 void add_passes(const TrainingEstimator& estimator, const PassCost& cost, const StreamCost& stream,
-                double count, double recomputed, StageSum& out) {
+                double count, double recomputed, StageSum& out, bool leads = true) {
   if (count <= 0.0) {
     return;
   }
   const double slow = estimator.constants().overlap_slowdown;
   const LayerTime f = streamed(count, estimator.layer_time(cost.forward), stream.gather_forward,
-                               stream.gather_forward, stream.hides, slow);
+                               leads ? stream.gather_forward : 0.0, stream.hides, slow);
   // Gathers and scatters hide behind what is computed again as well.
   const LayerTime again = estimator.layer_time(cost.recompute) * (recomputed / count);
   PhaseSum both = cost.backward;
   both += cost.weights;
-  const LayerTime b = streamed(count, estimator.layer_time(both) + again,
-                               stream.gather_backward + stream.scatter, stream.scatter, stream.hides, slow);
+  const LayerTime b =
+      streamed(count, estimator.layer_time(both) + again, stream.gather_backward + stream.scatter,
+               leads ? stream.scatter : 0.0, stream.hides, slow);
   StageTime& t = out.time;
   t.forward += Seconds(f.time);
   t.backward += Seconds(b.time);
@@ -141,6 +143,8 @@ void add_passes(const TrainingEstimator& estimator, const PassCost& cost, const 
   t.exposed += Seconds(f.exposed + b.exposed);
   t.gather_reduce += Seconds(count * (stream.gather_forward + stream.gather_backward + stream.scatter));
   out.launch_bound += f.launch_bound + b.launch_bound;
+  out.convolutions_by_memory += count * (cost.forward.convolutions_by_memory + both.convolutions_by_memory) +
+                                recomputed * cost.recompute.convolutions_by_memory;
   for (std::size_t i = 0; i < kTrainingParts; ++i) {
     out.parts[i] += count * (cost.forward.parts[i] + cost.backward.parts[i] + cost.weights.parts[i]) +
                     recomputed * cost.recompute.parts[i];
@@ -155,6 +159,10 @@ StageSum stage_sum(const TrainingEstimator& estimator, const TrainingJob& job, c
   add_passes(estimator, costs.dense, costs.dense_stream, layers - with_experts,
              share * (layers - with_experts), out);
   add_passes(estimator, costs.sparse, costs.sparse_stream, with_experts, share * with_experts, out);
+  for (std::size_t i = 0; i < costs.chain.size(); ++i) {
+    add_passes(estimator, costs.chain[i], costs.chain_streams.empty() ? StreamCost{} : costs.chain_streams[i],
+               1.0, static_cast<int>(i) < work.recomputed ? 1.0 : 0.0, out, i == 0);
+  }
   add_passes(estimator, costs.embedding, {}, work.first ? 1.0 : 0.0, 0.0, out);
   add_passes(estimator, costs.head, {}, work.last ? 1.0 : 0.0, 0.0, out);
   // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
@@ -169,7 +177,11 @@ StageSum stage_sum(const TrainingEstimator& estimator, const TrainingJob& job, c
 void add_flops(const TrainingJob& job, const StepCosts& costs, StepEstimate& out) {
   const double everywhere = static_cast<double>(job.micro_batches()) * job.parallelism.tensor *
                             job.parallelism.context * static_cast<double>(job.data());
-  double flops = costs.head.flops, again = 0.0;
+  double flops = costs.head.flops + costs.embedding.flops, again = 0.0;
+  for (std::size_t i = 0; i < costs.chain.size(); ++i) {
+    flops += costs.chain[i].flops;
+    again += static_cast<int>(i) < costs.stages.front().recomputed ? costs.chain[i].flops / 3.0 : 0.0;
+  }
   for (const StageCost& s : costs.stages) {
     const double layers = (s.layers - s.moe_layers) * costs.dense.flops + s.moe_layers * costs.sparse.flops;
     flops += layers;
@@ -194,6 +206,7 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const StepCosts
       slowest = both;
       out.slowest = out.stages.size();
       out.launch_bound_seconds = m * sum.launch_bound;
+      out.convolutions_by_memory = m * sum.convolutions_by_memory;
       for (std::size_t i = 0; i < kTrainingParts; ++i) {
         out.kernel_seconds[i] = m * sum.parts[i];
       }
@@ -207,7 +220,9 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const StepCosts
   // Over data, once a step: gradients hide behind the last backward pass, weights behind the first forward.
   const auto beside = [&](const ExchangeCost& exchange, double window) {
     const double layers = std::max(1, work.layers);
-    const double hidden = exchange.hides ? std::min(exchange.seconds * (layers - 1.0) / layers, window) : 0.0;
+    const double before =
+        exchange.tail > 0.0 ? exchange.seconds - exchange.tail : exchange.seconds * (layers - 1.0) / layers;
+    const double hidden = exchange.hides ? std::min(before, window) : 0.0;
     return Seconds(exchange.seconds - hidden + c.overlap_slowdown * hidden);
   };
   const double passes = job.parallelism.virtual_stages > 1 ? job.parallelism.pipeline : 1.0;

@@ -53,6 +53,7 @@ struct StepEstimate {
   std::size_t slowest = 0;
   std::array<double, kTrainingParts> kernel_seconds{};  // of the slowest stage, a step
   double launch_bound_seconds = 0.0;                    // host launches beyond the kernels' time
+  double convolutions_by_memory = 0.0;                  // of kernel_seconds: convolutions that HBM limits
   std::vector<CommunicationTime> communication;         // of the slowest stage
   double model_flops = 0.0, hardware_flops = 0.0;       // of the job, a step
   double spread80 = 0.0;

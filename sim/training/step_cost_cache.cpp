@@ -56,7 +56,7 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
   const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
                           .number(p.tensor)
                           .number(p.context)
-                          .number(p.expert)
+                          .number(job.convnet() != nullptr ? job.data() : p.expert)  // it has no experts
                           .number(job.batch.micro_batch)
                           .small(p.context_exchange, job.sequence_parallel(), job.micro_batches() > 1,
                                  p.sharding != Sharding::ddp, job.recompute)
@@ -66,10 +66,15 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
                           .group(Group::expert)
                           .key();
   return found_or(passes_, key, [&] {
-    return Passes{passes_of(estimator_, job, lower_layer(job, false)),
-                  job.model.moe ? passes_of(estimator_, job, lower_layer(job, true)) : PassCost{},
-                  passes_of(estimator_, job, lower_embedding(job)),
-                  passes_of(estimator_, job, lower_head(job))};
+    Passes out{passes_of(estimator_, job, lower_layer(job, false)),
+               job.model.moe ? passes_of(estimator_, job, lower_layer(job, true)) : PassCost{},
+               passes_of(estimator_, job, lower_embedding(job)),
+               passes_of(estimator_, job, lower_head(job)),
+               {}};
+    for (const LayerWork& layer : lower_chain(job)) {
+      out.chain.push_back(passes_of(estimator_, job, layer));
+    }
+    return out;
   });
 }
 
@@ -90,10 +95,16 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
   return found_or(streams_, key, [&] {
     const auto of = [&](bool experts) {
       LayerWork work;
-      add_sharded_layer(job, experts, work);
+      if (job.convnet() == nullptr) {
+        add_sharded_layer(job, experts, work);
+      }
       return streams_of(estimator_, job, work);
     };
-    return Streams{of(false), job.model.moe ? of(true) : StreamCost{}};
+    Streams out{of(false), job.model.moe ? of(true) : StreamCost{}, {}};
+    for (const LayerWork& layer : lower_chain(job)) {
+      out.chain.push_back(streams_of(estimator_, job, layer));
+    }
+    return out;
   });
 }
 
@@ -151,6 +162,8 @@ const StepCosts& StepCostCache::costs(const TrainingJob& job) {
   costs_.head = layers.head;
   costs_.dense_stream = weights.dense;
   costs_.sparse_stream = weights.sparse;
+  costs_.chain = layers.chain;
+  costs_.chain_streams = weights.chain;
   costs_.stages = stages(job);
   costs_.send = edge.send;
   costs_.rejoin = edge.rejoin;

@@ -32,9 +32,11 @@ class StepCostCache {
  private:
   struct Passes {
     PassCost dense, sparse, embedding, head;
+    std::vector<PassCost> chain;
   };
   struct Streams {
     StreamCost dense, sparse;
+    std::vector<StreamCost> chain;
   };
   struct Boundary {
     double send = 0.0, rejoin = 0.0;

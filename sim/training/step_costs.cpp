@@ -11,6 +11,7 @@ PhaseSum& PhaseSum::operator+=(const PhaseSum& other) {
   matrices += other.matrices;
   in_line += other.in_line;
   behind += other.behind;
+  convolutions_by_memory += other.convolutions_by_memory;
   for (std::size_t i = 0; i < kTrainingParts; ++i) {
     parts[i] += other.parts[i];
   }
@@ -23,7 +24,11 @@ PhaseSum cost_of(const TrainingEstimator& estimator, const TrainingJob& job, con
   PhaseSum out;
   for (const TrainingKernel& kernel : phase.kernels) {
     const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
-    const double time = kernel.count * (streams ? 1.0 : stretch) * estimator.price(kernel).si();
+    const kernels::Price price = estimator.price_of(kernel);
+    const double time = kernel.count * (streams ? 1.0 : stretch) * price.time.si();
+    if (kernel.part == TrainingPart::convolution && price.limiter == kernels::Limiter::hbm_bandwidth) {
+      out.convolutions_by_memory += time;
+    }
     out.kernels += time;
     out.parts[static_cast<std::size_t>(kernel.part)] += time;
     (blocking ? out.blocked : out.launches) += kernel.count * kernel.launches * launch;
@@ -62,13 +67,24 @@ StageCost cost_of(const TrainingEstimator& estimator, const TrainingJob& job, co
   const auto exchange = [&](const std::vector<TrainingCollective>& all) {
     return ExchangeCost{total_of(estimator, job, all), !all.empty() && all.front().overlap == Overlap::pass};
   };
+  // Most buckets are alike.
+  ExchangeCost reduce = exchange(work.reduce);
+  double priced = 0.0;
+  for (const GradientBucket& bucket : work.buckets) {
+    if (bucket.reduce.bytes.si() != priced) {
+      priced = bucket.reduce.bytes.si();
+      reduce.tail = estimator.price(bucket.reduce, job).si();
+    }
+    reduce.seconds += reduce.tail;
+    reduce.hides = bucket.reduce.overlap == Overlap::pass;
+  }
   return {work.layers,
           work.moe_layers,
           work.recomputed,
           work.first,
           work.last,
           cost_of(estimator, job, work.optimizer),
-          exchange(work.reduce),
+          reduce,
           exchange(work.parameters),
           work.host_transfer};
 }
@@ -88,6 +104,10 @@ StepCosts costs_of(const TrainingEstimator& estimator, const TrainingJob& job, c
   out.head = passes_of(estimator, job, step.head);
   out.dense_stream = streams_of(estimator, job, step.dense);
   out.sparse_stream = streams_of(estimator, job, step.sparse);
+  for (const LayerWork& layer : step.chain) {
+    out.chain.push_back(passes_of(estimator, job, layer));
+    out.chain_streams.push_back(streams_of(estimator, job, layer));
+  }
   out.stages.reserve(step.stages.size());
   for (const StageWork& work : step.stages) {
     out.stages.push_back(cost_of(estimator, job, work));

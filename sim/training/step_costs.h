@@ -18,6 +18,7 @@ struct PhaseSum {
   double blocked = 0.0;                        // host busy between them: it waits for each
   double matrices = 0.0;                       // kernels that a collective can hide behind
   double in_line = 0.0, behind = 0.0;          // collectives: in the way, and meant to hide behind matrices
+  double convolutions_by_memory = 0.0;         // of `kernels`: convolutions that HBM limits
   std::array<double, kTrainingParts> parts{};  // of `kernels`
   PhaseSum& operator+=(const PhaseSum& other);
 };
@@ -36,6 +37,7 @@ struct StreamCost {
 struct ExchangeCost {
   double seconds = 0.0;
   bool hides = false;  // behind a pass
+  double tail = 0.0;   // of it: the last bucket, which nothing is left to hide; 0: a layer's share
 };
 
 struct StageCost {
@@ -49,6 +51,8 @@ struct StageCost {
 struct StepCosts {
   PassCost dense, sparse, embedding, head;
   StreamCost dense_stream, sparse_stream;
+  std::vector<PassCost> chain;  // layers that differ from each other, and their streams
+  std::vector<StreamCost> chain_streams;
   std::vector<StageCost> stages;
   double send = 0.0, rejoin = 0.0;  // of a boundary between stages
 };

@@ -1,6 +1,7 @@
 #include "sim/training/step_program.h"
 
 #include <array>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -35,9 +36,10 @@ using Entry = std::tuple<bool, int, int>;  // backward, micro-batch, position
 using Entries = std::map<Entry, std::uint32_t>;
 
 struct Layer {
-  Block block;
+  std::size_t block;  // of StepWorks
   bool recomputed;
 };
+constexpr std::size_t index_of(Block block) { return static_cast<std::size_t>(block); }
 
 class StageBuilder {
  public:
@@ -137,14 +139,15 @@ class StageBuilder {
               to = (stage.layers * (chunk + 1) + more) / chunks;
     std::vector<Layer> out;
     if (op.position == 0) {
-      out.push_back({Block::embedding, false});
+      out.push_back({index_of(Block::embedding), false});
     }
     for (int i = from; i < to; ++i) {
-      out.push_back(
-          {i < stage.layers - stage.moe_layers ? Block::dense : Block::sparse, i < stage.recomputed});
+      const Block alike = i < stage.layers - stage.moe_layers ? Block::dense : Block::sparse;
+      out.push_back({step_.chain.empty() ? index_of(alike) : kBlocks + static_cast<std::size_t>(i),
+                     i < stage.recomputed});
     }
     if (op.position + 1 == parts) {
-      out.push_back({Block::head, false});
+      out.push_back({index_of(Block::head), false});
     }
     return out;
   }
@@ -184,7 +187,7 @@ class StageBuilder {
     std::vector<std::uint32_t> ready(layers.size(), kNone);  // gathered weights
     const auto gather = [&](std::size_t i) {
       if (i < layers.size() && op.pass != Pass::backward_weight) {
-        const BlockWorks& block = works_.blocks[static_cast<std::size_t>(layers[i].block)];
+        const BlockWorks& block = works_.blocks[layers[i].block];
         for (const std::uint32_t work :
              op.pass == Pass::forward ? block.gather_forward : block.gather_backward) {
           ready[i] = add(work, op.micro_batch, {block.hides ? before_last_ : previous(StepStream::compute)});
@@ -195,8 +198,9 @@ class StageBuilder {
     gather(1);
     const bool beside = reduces || used_ < gathered_.size();
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      const BlockWorks& block = works_.blocks[static_cast<std::size_t>(layers[i].block)];
-      const bool inner = layers[i].block == Block::dense || layers[i].block == Block::sparse;
+      const BlockWorks& block = works_.blocks[layers[i].block];
+      const bool inner =
+          layers[i].block != index_of(Block::embedding) && layers[i].block != index_of(Block::head);
       const std::uint32_t before = previous(StepStream::compute);
       const std::uint32_t weights = op.pass == Pass::forward && inner ? parameters_of() : kNone;
       const ComputeWork& computes = work_of(op.pass, block, layers[i].recomputed);
@@ -218,7 +222,18 @@ class StageBuilder {
         for (std::size_t k = 0; reduces && inner && k < once_.reduce.size(); ++k) {
           add(once_.reduce[k], op.micro_batch, {previous(StepStream::compute)});
         }
+        if (reduces) {
+          ++completed_;
+          reduce_buckets(completed_, op.micro_batch);
+        }
       }
+    }
+  }
+
+  // Those whose blocks have all been differentiated.
+  void reduce_buckets(int completed, int micro_batch) {
+    for (; reduced_ < once_.buckets.size() && once_.buckets[reduced_].second <= completed; ++reduced_) {
+      add(once_.buckets[reduced_].first, micro_batch, {previous(StepStream::compute)});
     }
   }
 
@@ -264,6 +279,7 @@ class StageBuilder {
         add(work, -1, {computed});
       }
     }
+    reduce_buckets(std::numeric_limits<int>::max(), -1);  // where nothing hides them
     const std::uint32_t reduced = previous(StepStream::data);
     const std::uint32_t first = once_.optimizer  ? *once_.optimizer
                                 : once_.transfer ? *once_.transfer
@@ -291,6 +307,8 @@ class StageBuilder {
   const StageWorks& once_;
   std::vector<std::vector<std::uint32_t>> next_;
   std::array<std::uint32_t, kStepStreams> previous_{kNone, kNone, kNone};
+  int completed_ = 0;                               // blocks whose gradients are complete
+  std::size_t reduced_ = 0;                         // buckets that are on their way
   std::uint32_t before_last_ = kNone;               // the compute operation before the last one
   std::uint32_t sent_ = kNone, scattered_ = kNone;  // what the next computation waits for, if at all
   std::vector<std::uint32_t> gathered_;             // the last operation of each slice

@@ -28,6 +28,7 @@ struct PhaseWork {
   PhaseSum sum;
   double heavy = 0.0;               // of its kernels: matrix products and attention, which fill the SMs
   StepDemand demand, heavy_demand;  // of all but those, and of those
+  bool with_data = false;           // a collective over data-parallel ranks lies in it
 };
 
 PhaseWork operator+(PhaseWork a, const PhaseWork& b) {
@@ -40,6 +41,7 @@ PhaseWork operator+(PhaseWork a, const PhaseWork& b) {
   a.heavy += b.heavy;
   a.demand += b.demand;
   a.heavy_demand += b.heavy_demand;
+  a.with_data = a.with_data || b.with_data;
   return a;
 }
 
@@ -53,7 +55,11 @@ class Works {
                                                           &step_.head};
     constexpr std::array<const char*, kBlocks> kNames = {"layer", "layer with experts", "embedding", "head"};
     for (std::size_t i = 0; i < kBlocks; ++i) {
-      out_.blocks[i] = block(kNames[i], *layers[i]);
+      const bool named = !layers[i]->name.empty();
+      out_.blocks.push_back(block(named ? layers[i]->name.c_str() : kNames[i], *layers[i]));
+    }
+    for (const LayerWork& layer : step_.chain) {
+      out_.blocks.push_back(block(layer.name, layer));
     }
     for (const StageWork& stage : step_.stages) {
       out_.stages.push_back(stage_works(stage));
@@ -112,6 +118,7 @@ class Works {
     const collectives::CollectivePrice price = estimator_.price_of(one, job_);
     (one.overlap == Overlap::none ? to.sum.in_line : to.sum.behind) += one.count * price.time.si();
     to.demand += demand_of(one, price) * one.count;
+    to.with_data = to.with_data || one.group == Group::data;
   }
 
   StepDemand demand_of(const TrainingCollective& one, const collectives::CollectivePrice& price) const {
@@ -147,6 +154,7 @@ class Works {
     StepWork work{name,        StepStream::compute, part,
                   Meet::block, Seconds(time),       Seconds(own.exposed + more.exposed),
                   p.demand};
+    work.meet = p.with_data || again.with_data ? Meet::data : Meet::block;
     work.demand += again.demand;
     StepDemand filled = p.heavy_demand;
     filled += again.heavy_demand;
@@ -227,6 +235,11 @@ class Works {
     const double share = 1.0 / std::max(1, stage.layers);
     out.reduce_hides = hides(stage.reduce);
     out.reduce = collectives_of(stage.reduce, StepPart::gradients, out.reduce_hides ? share : 1.0);
+    for (const GradientBucket& bucket : stage.buckets) {
+      out.buckets.emplace_back(collective(bucket.reduce, StepPart::gradients, StepStream::data),
+                               bucket.after);
+      out.reduce_hides = bucket.reduce.overlap == Overlap::pass;
+    }
     out.parameters_hide = hides(stage.parameters);
     out.parameters = collectives_of(stage.parameters, StepPart::weights, out.parameters_hide ? share : 1.0);
     const PhaseWork optimizer = phase(stage.optimizer);

@@ -9,7 +9,7 @@
 
 namespace gpuplan::sim {
 
-// A layer, the embedding or the head.
+// A layer, the embedding or the head; layers of a chain come behind.
 enum class Block { dense, sparse, embedding, head };
 inline constexpr std::size_t kBlocks = 4;
 
@@ -32,13 +32,15 @@ struct BlockWorks {
 // Once a step, of one stage. Slices: a layer's share.
 struct StageWorks {
   std::vector<std::uint32_t> reduce, parameters;  // slices, one after the other for each layer
+  std::vector<std::pair<std::uint32_t, int>>
+      buckets;  // or gradients by bucket: work, blocks that it waits for
   bool reduce_hides = false, parameters_hide = false;
   std::optional<std::uint32_t> optimizer, transfer;
   std::uint32_t host = 0;
 };
 
 struct StepWorks {
-  std::array<BlockWorks, kBlocks> blocks;
+  std::vector<BlockWorks> blocks;  // kBlocks, then the chain's
   std::vector<StageWorks> stages;
   std::optional<std::uint32_t> send, rejoin;
   std::uint32_t nothing = 0;  // of a stage without layers

@@ -187,3 +187,40 @@ TEST_CASE("Eager ResNet-50 takes as long as the framework needs to issue it") {
   CHECK(eager.limiter == Limiter::launch);
   CHECK(price_sequence(model, kernels, Issue::graph).time < eager.time * 0.25);
 }
+
+TEST_CASE("Gradients of a convolution: as many FLOPs, the bytes that each reads and writes") {
+  const KernelModel model = model_of("A100-80GB-SXM4");
+  Convolution op{.batch = 32,
+                 .height = 56,
+                 .width = 56,
+                 .in_channels = 256,
+                 .out_channels = 512,
+                 .kernel = 1,
+                 .stride = 2};
+  const double in = 32.0 * 56 * 56 * 256, out = 32.0 * 28 * 28 * 512, weights = 256.0 * 512;
+  const Price forward = model.price(op);
+  op.pass = Convolution::Pass::data_gradient;
+  const Price data = model.price(op);
+  op.pass = Convolution::Pass::weight_gradient;
+  const Price weight = model.price(op);
+  CHECK(data.flops == forward.flops);
+  CHECK(weight.flops == forward.flops);
+  // Forward reads a quarter of the input; its gradient is written whole, for the skipped pixels' is zero.
+  CHECK(forward.hbm_bytes.si() == Approx(2.0 * (in / 4 + weights + out)));
+  CHECK(data.hbm_bytes.si() == Approx(2.0 * (in + weights + out)));
+  CHECK(data.time > forward.time);
+  // 512 x 256 is 4 x 2 tiles of 128: 108 SMs take 13 parts of the depth, fp32 sums written and read.
+  CHECK(weight.hbm_bytes.si() == Approx(2.0 * (in / 4 + out + weights) + 2.0 * 4 * 13 * weights));
+  CHECK(weight.provenance == Provenance::assumed);
+}
+
+TEST_CASE("A small weight gradient is cut over all SMs, not computed by one tile") {
+  const KernelModel model = model_of("A100-80GB-SXM4");
+  Convolution op{.batch = 256, .height = 56, .width = 56, .in_channels = 64, .out_channels = 64};
+  op.pass = Convolution::Pass::weight_gradient;
+  const Price price = model.price(op);
+  // 64 x 64 outputs, 802,816 deep: one tile of 108 SMs would take 108 times what all take together.
+  const double tile = price.flops.si() / (312e12 / 108);
+  CHECK(price.compute.si() < tile / 20);
+  CHECK(price.limiter == Limiter::hbm_bandwidth);  // 32 FLOP a byte
+}

@@ -68,6 +68,17 @@ TEST_CASE("A single kernel: the metrics of the contract") {
   }
 }
 
+TEST_CASE("The gradients of a convolution are cases of their own") {
+  const Run run(with(R"({"op": "convolution", "name": "c", "batch": 64, "size": 56, "in_channels": 64,
+      "out_channels": 64, "pass": ["forward", "data_gradient", "weight_gradient"]})"));
+  REQUIRE(run.rows.size() == 3);
+  CHECK(run.scenario.cases[1].name() == "c[pass=data_gradient]");
+  for (const KernelRow& row : run.rows) {
+    CHECK(row.outcome.price.flops.si() == 2.0 * 64 * 56 * 56 * 64 * 64);
+  }
+  CHECK(run.rows[2].outcome.price.hbm_bytes > run.rows[0].outcome.price.hbm_bytes);  // partial sums
+}
+
 TEST_CASE("Lists are swept: every combination, the first named slowest") {
   const Run run(with(R"({"op": "gemm", "name": "g", "m": [1, 16], "n": 4096, "k": [1024, 2048, 4096]})"));
   REQUIRE(run.rows.size() == 6);

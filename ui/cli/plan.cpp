@@ -47,9 +47,12 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
   const double step = best.step.si();
   std::string out = "\n" + styled("recommended", Style::heading) + "\n";
   out += "  " + wrap(sim::text_of(best.candidate.point), 78, 2) + "\n";
-  out += fmt::format("  {} a step (80 %: {} to {}), {:.0f} tokens/s/GPU, MFU {}\n",
+  const bool images = s.job.sees_images();
+  out += fmt::format("  {} a step (80 %: {} to {}), {:.0f} {}/s/GPU, MFU {}\n",
                      styled(si(step, "s"), Style::good), si(step / (1.0 + best.spread80), "s"),
-                     si(step * (1.0 + best.spread80), "s"), best.tokens_per_s_per_gpu, percent(best.mfu));
+                     si(step * (1.0 + best.spread80), "s"),
+                     images ? best.samples_per_s_per_gpu : best.tokens_per_s_per_gpu,
+                     images ? "images" : "tokens", percent(best.mfu));
   out += fmt::format("  {} GB of {} usable; {} kept free besides ({} of it)\n",
                      gigabytes(best.candidate.memory), gigabytes(plan.usable.si()),
                      gigabytes(plan.margin.si()), percent(s.spec.plan.memory_margin));
@@ -135,6 +138,13 @@ std::string plan_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
                           grouped(static_cast<double>(r.fit))),
               80, 0) +
          "\n";
+  if (s.job.convnet() != nullptr) {
+    out += wrap(
+               "a convolutional network is split over data alone: micro-batch, sharding and recomputation "
+               "are searched",
+               80, 0) +
+           "\n";
+  }
   if (!r.complete()) {
     out +=
         styled(fmt::format("stopped: {} of {} groups of splits done", r.splits_done, r.splits), Style::bad) +

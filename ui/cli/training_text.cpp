@@ -40,8 +40,12 @@ void add_step(const sim::StepEstimate& e, std::string& text) {
       table.row({name, si(seconds, "s"), percent(seconds / step), bar(seconds / step, 20)});
     }
   };
+  const bool network = e.kernel_seconds[static_cast<std::size_t>(TrainingPart::convolution)] > 0.0;
   for (std::size_t i = 0; i < kTrainingParts; ++i) {
-    row(std::string(json::name_of(static_cast<TrainingPart>(i))), e.kernel_seconds[i]);
+    const auto part = static_cast<TrainingPart>(i);
+    row(network && part == TrainingPart::elementwise ? "batch norm, ReLU, additions"
+                                                     : std::string(json::name_of(part)),
+        e.kernel_seconds[i]);
   }
   row("collectives not hidden", e.exposed.si());
   row("pipeline bubble", e.bubble.si());
@@ -93,10 +97,14 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
   }
   text += "\n" + wrap(split_text(s), 80, 2) + "\n";
   const TrainingBatch& b = s.job.batch;
-  text += wrap(fmt::format(
-                   "{}: {} sequences of {} tokens a step, {} micro-batches of {} a rank, {}, recompute {}",
-                   s.job.model.name, b.global_batch, b.seq_len, s.job.micro_batches(), b.micro_batch,
-                   json::name_of(s.job.precision.compute), json::name_of(s.job.recompute)),
+  const std::string samples =
+      !s.job.sees_images()
+          ? fmt::format("sequences of {} tokens", b.seq_len)
+          : fmt::format("images of {0} x {0}{1}", b.image_size,
+                        s.job.vit() != nullptr ? fmt::format(" ({} tokens)", b.seq_len) : "");
+  text += wrap(fmt::format("{}: {} {} a step, {} micro-batches of {} a rank, {}, recompute {}",
+                           s.job.model.name, b.global_batch, samples, s.job.micro_batches(), b.micro_batch,
+                           json::name_of(s.job.precision.compute), json::name_of(s.job.recompute)),
                80, 2) +
           "\n\n";
   const auto number = [&](const char* name) { return result.number(name); };
@@ -104,17 +112,28 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
   text += fmt::format("{}  {} a step ({} to {} with 80 %)\n", styled("step", Style::heading),
                       si(number("training.step_time"), "s"), si((*step->interval80)[0], "s"),
                       si((*step->interval80)[1], "s"));
-  text +=
-      fmt::format("      {} tokens/s, {} per GPU; {} per GPU\n      MFU {}, HFU {}\n",
-                  grouped(number("training.tokens_per_s")), grouped(number("training.tokens_per_s_per_gpu")),
-                  si(number("training.model_flops_per_s_per_gpu"), "FLOP/s"), percent(number("training.mfu")),
-                  percent(number("training.hfu")));
-  if (result.find("cost.usd_per_million_tokens") != nullptr) {
-    text += fmt::format("      USD {:.4f} per million tokens, {} per token\n",
-                        number("cost.usd_per_million_tokens"), si(number("cost.energy_per_token"), "J"));
+  const bool images = s.job.sees_images();
+  const std::string rate = images ? "training.samples_per_s" : "training.tokens_per_s";
+  text += fmt::format("      {} {}/s, {} per GPU; {} per GPU\n      MFU {}, HFU {}\n",
+                      grouped(result.number(rate)), images ? "images" : "tokens",
+                      grouped(result.number(rate + "_per_gpu")),
+                      si(number("training.model_flops_per_s_per_gpu"), "FLOP/s"),
+                      percent(number("training.mfu")), percent(number("training.hfu")));
+  const std::string cost = images ? "cost.usd_per_million_samples" : "cost.usd_per_million_tokens";
+  if (result.find(cost) != nullptr) {
+    text += fmt::format("      USD {:.4f} per million {}, {} per {}\n", result.number(cost),
+                        images ? "images" : "tokens",
+                        si(number(images ? "cost.energy_per_sample" : "cost.energy_per_token"), "J"),
+                        images ? "image" : "token");
   }
   text += "\n";
   add_step(o.estimate, text);
+  if (images && !result.bottlenecks.empty()) {
+    const sim::Bottleneck& most = result.bottlenecks.front();
+    text += wrap(fmt::format("limited most by {}, {}: {}", most.resource, percent(most.share), most.detail),
+                 80, 2) +
+            "\n";
+  }
   if (o.played) {
     text += wrap(fmt::format(
                      "simulated: {} operations of {}, {} events; the analytic formula says {} ({:+.1f} %)",

@@ -103,14 +103,21 @@ Bytes head_activations(const TrainingJob& job) {
   const double tokens = static_cast<double>(job.local_tokens()), t = job.parallelism.tensor;
   const double shared = job.sequence_parallel() ? t : 1.0, e = job.activation_bytes();
   const double logit = *job.software.fused_loss ? e : 4.0;
+  const double classes = job.vit() != nullptr ? static_cast<double>(job.vit()->classes) : 0.0;
   return Bytes(tokens *
-               (2.0 * e * job.model.hidden / shared + logit * static_cast<double>(job.model.vocab) / t));
+                   (2.0 * e * job.model.hidden / shared + logit * static_cast<double>(job.model.vocab) / t) +
+               (e + 4.0) * job.batch.micro_batch * classes);
 }
 
 Bytes embedding_activations(const TrainingJob& job) {
   const double shared = job.sequence_parallel() ? job.parallelism.tensor : 1.0;
   const double mask = *job.software.dropout ? 1.0 : 0.0;
-  return Bytes(static_cast<double>(job.local_tokens()) * mask * job.model.hidden / shared);
+  double images = 0.0;  // as they came, and cut into patches: the patch convolution's input
+  if (const models::Vit* vit = job.vit()) {
+    const double pixels = static_cast<double>(vit->channels) * static_cast<double>(vit->image * vit->image);
+    images = job.batch.micro_batch * pixels * (4.0 + job.activation_bytes());
+  }
+  return Bytes(static_cast<double>(job.local_tokens()) * mask * job.model.hidden / shared + images);
 }
 
 double micro_batches_in_flight(const TrainingJob& job, int stage) {

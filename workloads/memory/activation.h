@@ -21,7 +21,7 @@ LayerActivations layer_activations(const TrainingJob& job, bool experts, Recompu
 // the logits (fp32; 4 s b h / t (1 + v / h) of the paper).
 Bytes head_activations(const TrainingJob& job);
 
-// Dropout mask behind the embedding.
+// Dropout mask behind the embedding; images.
 Bytes embedding_activations(const TrainingJob& job);
 
 // Micro-batches, in units of a whole stage, whose activations stage `stage` holds at its peak. 1f1b: p - i;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "workloads/memory/activation.h"
+#include "workloads/memory/convnet_memory.h"
 #include "workloads/memory/serving_memory.h"
 #include "workloads/training/stages.h"
 
@@ -66,6 +67,12 @@ void add_states(const TrainingJob& job, const RankParameters& p, StageMemory& ou
 }
 
 void add_activations(const TrainingJob& job, int stage, StageMemory& out) {
+  if (job.convnet() != nullptr) {
+    const ConvnetActivations a = convnet_activations(job);
+    out.activations = a.stored;
+    out.working = a.working;
+    return;
+  }
   const int layers = layers_of_stage(job, stage), sparse = moe_layers_of_stage(job, stage);
   const int again = job.recompute == Recompute::none ? 0
                     : job.recompute_layers > 0       ? std::min(job.recompute_layers, layers)
@@ -123,8 +130,10 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
     const double gathered = parallel.reshard_after_forward ? 2.0 * p.layer : p.total();
     buffers = gathered * job.gather_bytes() +
               (job.gathers_once() ? p.total() * job.gradient_bytes() : p.layer * job.reduce_bytes());
-  } else if (ranks > 1 && parallel.sharding == Sharding::ddp && job.software.framework == Framework::fsdp) {
-    buffers = 2.0 * c.bucket;
+  } else if (ranks > 1 && parallel.sharding == Sharding::ddp && *job.software.bucket_mb > 0.0) {
+    // DDP's buckets hold a copy of all gradients (gradient_as_bucket_view=False, the default: "reduce peak
+    // memory usage, where the saved memory size will be equal to the total gradients size", its manual).
+    buffers = p.trained * job.reduce_bytes();
   } else if (ranks > 1 && parallel.sharding == Sharding::zero2) {
     buffers = p.layer * job.reduce_bytes();
   }

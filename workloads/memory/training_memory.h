@@ -20,8 +20,7 @@ struct MemoryConstants {
   // BLOOM's chronicle.
   double context_deepspeed = 2.5e9, network_deepspeed = 7.5e9;  // on one node; besides, over more
   double fragmentation_deepspeed = 0.19;
-  double deepspeed_bucket = 5e8;   // elements of reduce_bucket_size and allgather_bucket_size, its defaults
-  double bucket = 25.0 * 1048576;  // PyTorch DDP's default bucket_cap_mb
+  double deepspeed_bucket = 5e8;  // elements of reduce_bucket_size and allgather_bucket_size, its defaults
 };
 
 // All per GPU of the stage.

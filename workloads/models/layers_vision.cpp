@@ -1,39 +1,11 @@
 // Vision transformers (ViT, DeiT, CLIP, DINOv2, SigLIP) and bottleneck ResNets.
 #include "workloads/models/resnet.h"
 #include "workloads/models/shape.h"
+#include "workloads/models/vit.h"
 
 namespace gpuplan::models {
 
 namespace {
-
-// As timm's VisionTransformer counts: patch convolution, class token and registers, learned positions,
-// encoder blocks, final norm, then an attention pool (SigLIP) or a classifier or neither.
-struct Vit {
-  std::int64_t image = 224, patch = 16, channels = 3;
-  std::int64_t hidden = 0, layers = 0, heads = 0, ffn = 0;
-  std::int64_t classes = 0, registers = 0;
-  bool class_token = true, pre_norm = false, layer_scale = false, attention_pool = false;
-  bool position_of_class_token = true, final_norm = true;
-};
-
-template <class V>
-void describe(V& v, Vit& s) {
-  v.field("image", s.image, "pixels on a side", kChannels);
-  v.field("patch", s.patch, "pixels on a side of a patch", kChannels);
-  v.field("channels", s.channels, "colours", kChannels);
-  v.field("hidden", s.hidden, "width", kChannels, json::required);
-  v.field("layers", s.layers, "blocks", kRepeats, json::required);
-  v.field("heads", s.heads, "attention heads", kChannels, json::required);
-  v.field("ffn", s.ffn, "width of the MLP", kChannels, json::required);
-  v.field("classes", s.classes, "outputs of the classifier; 0: none", kSome);
-  v.field("registers", s.registers, "register tokens", kSome);
-  v.field("class_token", s.class_token, "a class token");
-  v.field("pre_norm", s.pre_norm, "CLIP: a norm before the blocks, no bias on the patch convolution");
-  v.field("layer_scale", s.layer_scale, "DINOv2: a learned scale after attention and MLP");
-  v.field("attention_pool", s.attention_pool, "SigLIP: pooling by one attention query and an MLP");
-  v.field("position_of_class_token", s.position_of_class_token, "the class token has a position too");
-  v.field("final_norm", s.final_norm, "a norm after the blocks");
-}
 
 double square(std::int64_t side) { return static_cast<double>(side) * static_cast<double>(side); }
 
@@ -51,15 +23,13 @@ void unroll_vit(const json::Value& shape, const std::string& path, Layers& layer
                         image ? "a divisor of the image" : "a divisor of the width", ""});
     return;
   }
-  const std::int64_t patches = (s.image / s.patch) * (s.image / s.patch);
-  const std::int64_t prefix = (s.class_token ? 1 : 0) + s.registers;
-  const double tokens = static_cast<double>(patches + prefix);
+  const std::int64_t patches = s.patches(), prefix = s.prefix();
+  const double tokens = static_cast<double>(s.tokens());
   layers.convolution("patch", s.channels, s.hidden, s.patch, static_cast<double>(patches), !s.pre_norm);
   if (prefix > 0) {
     layers.table("tokens", prefix * s.hidden);
   }
-  const std::int64_t positions = patches + (s.class_token && s.position_of_class_token ? 1 : 0);
-  layers.embedding("positions", positions, s.hidden);
+  layers.embedding("positions", s.positions(), s.hidden);
   if (s.pre_norm) {
     layers.norm("pre_norm", s.hidden);
   }

@@ -4,29 +4,14 @@
 #include <algorithm>
 #include <array>
 
-#include "workloads/training/job.h"
+#include "workloads/training/rules.h"
+#include "workloads/training/vision.h"
 
 namespace gpuplan {
 
 void check_job(const TrainingJob& job, const std::string& path, std::vector<Problem>& problems);
 
 namespace {
-
-class Rules {
- public:
-  Rules(const std::string& path, std::vector<Problem>& problems) : path_(path), problems_(problems) {}
-  // `found` and `expected` make their text only where the rule is broken: searches check millions of jobs.
-  template <class Found, class Expected>
-  void require(bool holds, const char* field, const Found& found, const Expected& expected) {
-    if (!holds) {
-      problems_.push_back({path_ + "." + field, found(), expected(), ""});
-    }
-  }
-
- private:
-  const std::string& path_;
-  std::vector<Problem>& problems_;
-};
 
 bool is_16_or_32_bit_float(Precision p) {
   return p == Precision::fp32 || p == Precision::bf16 || p == Precision::fp16;
@@ -109,7 +94,8 @@ void check_batch(const TrainingJob& job, Rules& rules) {
   const std::int64_t parts =
       std::int64_t{1} * p.context * (*p.sequence_parallel && p.tensor > 1 ? p.tensor : 1);
   rules.require(
-      b.seq_len > 0 && b.seq_len % parts == 0, "batch.seq_len", [&] { return std::to_string(b.seq_len); },
+      job.sees_images() || (b.seq_len > 0 && b.seq_len % parts == 0), "batch.seq_len",
+      [&] { return std::to_string(b.seq_len); },
       [&] { return fmt::format("a multiple of {} (context, and tensor with sequence_parallel)", parts); });
   rules.require(
       p.schedule != PipelineSchedule::interleaved || p.pipeline == 1 || job.micro_batches() % p.pipeline == 0,
@@ -160,11 +146,17 @@ void check_formats(const TrainingJob& job, Rules& rules) {
 
 void check_job(const TrainingJob& job, const std::string& path, std::vector<Problem>& problems) {
   Rules rules(path, problems);
-  if (job.model.kind != ModelKind::decoder) {
+  if (job.model.kind != ModelKind::decoder && !job.sees_images()) {
     rules.require(
-        false, "model", [&] { return "\"" + job.model.name + "\""; },
-        [] { return "a decoder (the only kind lowered so far)"; });
+        !problems.empty(), "model",  // else its shape is what is wrong
+        [&] { return fmt::format("\"{}\" ({})", job.model.name, json::name_of(job.model.kind)); },
+        [] { return "a decoder, a vision transformer or a bottleneck ResNet"; });
     return;
+  }
+  if (job.vit() != nullptr) {
+    check_vit(job, rules);
+  } else if (job.convnet() != nullptr) {
+    check_convnet(job, rules);
   }
   check_degrees(job, rules);
   if (job.data() > 0 && job.gpus > 0) {

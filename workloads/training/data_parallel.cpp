@@ -55,15 +55,26 @@ double optimizer_traffic(const TrainingJob& job) {
 }  // namespace
 
 void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
-  if (!job.shards_weights() || job.gathers_once() || job.fine_tune.method != FineTune::full) {
+  if (!job.shards_weights() || job.gathers_once()) {
     return;
   }
   // Experts are sharded over fewer ranks, but their bytes cross the same links: counted with the layer.
   const RankParameters p = rank_parameters(job, job.parallelism.pipeline - 1);
+  if (experts || job.sees_images()) {
+    add_sharded(job, p.layer, work);
+    return;
+  }
   const ParameterCount count = count_parameters(job.model);
-  const double dense = (count.attention + count.mlp) / job.model.layers / job.parallelism.tensor +
-                       count.norms / job.model.layers;
-  const double elements = experts ? p.layer : dense;
+  add_sharded(job,
+              (count.attention + count.mlp) / job.model.layers / job.parallelism.tensor +
+                  count.norms / job.model.layers,
+              work);
+}
+
+void add_sharded(const TrainingJob& job, double elements, LayerWork& work) {
+  if (!job.shards_weights() || job.fine_tune.method != FineTune::full) {
+    return;
+  }
   const Scope scope = scope_of(job);
   const bool hides = *job.software.overlap_parameters;
   // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
@@ -93,7 +104,9 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
   const double gradient = reduced * job.reduce_bytes();
   const bool hides = *job.software.overlap_gradients;
   const Sharding s = job.parallelism.sharding;
-  if (s == Sharding::ddp || !full) {
+  if (s == Sharding::ddp && full && *job.software.bucket_mb > 0.0 && scope.shards * scope.replicas > 1) {
+    out.buckets = gradient_buckets(job, stage);
+  } else if (s == Sharding::ddp || !full) {
     add(out.reduce, "reduce gradients", Collective::all_reduce, Group::data, scope.shards * scope.replicas,
         gradient, hides);
   } else if (job.shards_weights() && !job.gathers_once()) {
@@ -119,6 +132,12 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
   const double elements = p.trained / (full ? scope.shards : 1);
   const double traffic = optimizer_traffic(job);
   if (job.offload == Offload::none) {
+    if (!out.buckets.empty()) {  // DDP copies gradients into its buckets, and sums back out of them
+      const double g = 2.0 * job.reduce_bytes();
+      out.optimizer.kernels.push_back(pass("in and out of buckets", TrainingPart::optimizer,
+                                           kernels::Elementwise::Kind::copy, p.trained, g, g,
+                                           2.0 * static_cast<double>(out.buckets.size())));
+    }
     out.optimizer.kernels.push_back(pass("optimiser", TrainingPart::optimizer,
                                          kernels::Elementwise::Kind::residual, elements, traffic * 0.6,
                                          traffic * 0.4, 8.0));
@@ -145,9 +164,13 @@ TrainingStep lower_training(const TrainingJob& job) {
   if (job.model.moe) {
     step.sparse = lower_layer(job, true);
   }
+  step.chain = lower_chain(job);
   step.embedding = lower_embedding(job);
   step.head = lower_head(job);
-  double flops = step.head.flops;
+  double flops = step.head.flops + step.embedding.flops;
+  for (const LayerWork& layer : step.chain) {
+    flops += layer.flops;
+  }
   for (int stage = 0; stage < job.parallelism.pipeline; ++stage) {
     step.stages.push_back(lower_stage(job, stage));
     const StageWork& s = step.stages.back();
@@ -165,7 +188,7 @@ TrainingStep lower_training(const TrainingJob& job) {
 
 std::span<const std::string_view> enum_names(TrainingPart /*tag*/) {
   static constexpr std::array<std::string_view, kTrainingParts> names = {
-      "gemm", "attention", "experts", "elementwise", "head", "optimizer"};
+      "gemm", "attention", "experts", "elementwise", "head", "optimizer", "convolution"};
   return names;
 }
 

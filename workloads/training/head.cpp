@@ -3,12 +3,16 @@
 // (counted pass by pass of Megatron's vocab_parallel_cross_entropy); a fused one reads the logits and writes
 // their gradient.
 #include "workloads/training/passes.h"
+#include "workloads/training/vision.h"
 
 namespace gpuplan {
 
 using Kind = kernels::Elementwise::Kind;
 
 LayerWork lower_embedding(const TrainingJob& job) {
+  if (job.sees_images()) {
+    return job.vit() != nullptr ? lower_patches(job) : lower_stem(job);
+  }
   LayerWork work;
   const double tokens = static_cast<double>(job.local_tokens()),
                wide = job.activation_bytes() * job.model.hidden;
@@ -29,6 +33,9 @@ LayerWork lower_embedding(const TrainingJob& job) {
 }
 
 LayerWork lower_head(const TrainingJob& given) {
+  if (given.sees_images()) {
+    return given.vit() != nullptr ? lower_classifier(given) : lower_convnet_head(given);
+  }
   // The output matrix stays in 16 bits (Megatron with TransformerEngine, torchtitan, Composer).
   TrainingJob job = given;
   if (bytes_per_element(job.precision.compute) < 2.0) {

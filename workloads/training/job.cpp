@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "workloads/training/vision.h"
+
 namespace gpuplan {
 
 namespace {
@@ -49,12 +51,21 @@ void fill_defaults(TrainingJob& job) {
   fill(s.cuda_graphs, d.graphs);
   fill(s.launch_blocking, false);
   fill(s.master_weights, d.master);
+  const bool torch = s.framework == Framework::fsdp || s.framework == Framework::compiled;
+  fill(s.bucket_mb, torch ? 25.0 : 0.0);
+  if (job.convnet() != nullptr) {
+    ConvnetSoftware& c = s.convnet ? *s.convnet : s.convnet.emplace();
+    fill(c.channels_last, true);
+    fill(c.fused_norms, s.framework == Framework::compiled);
+    fill(c.sync_batch_norm, false);
+  }
   TrainingParallelism& p = job.parallelism;
-  fill(p.sequence_parallel, d.sequence_parallel && p.tensor > 1);
+  fill(p.sequence_parallel, d.sequence_parallel && p.tensor > 1 && !job.sees_images());
   fill(p.schedule,
        p.virtual_stages > 1 ? PipelineSchedule::interleaved : PipelineSchedule::one_forward_one_backward);
   const bool half = job.precision.compute == Precision::fp16;
-  fill(job.precision.gradients, half ? Precision::fp16 : Precision::fp32);
+  // On images fp16 is PyTorch's autocast: weights and their gradients stay in fp32.
+  fill(job.precision.gradients, half && !(torch && job.sees_images()) ? Precision::fp16 : Precision::fp32);
   fill(job.precision.reduce, job.shards_weights() && job.weight_bytes() <= 2.0 &&
                                      (s.framework == Framework::fsdp || s.framework == Framework::compiled)
                                  ? (half ? Precision::fp16 : Precision::bf16)
@@ -151,6 +162,7 @@ void check_job(const TrainingJob& job, const std::string& path, std::vector<Prob
 void resolve_job(TrainingJob& job, const std::string& path, std::vector<Problem>& problems) {
   TrainingParallelism& p = job.parallelism;
   const std::int64_t inner = std::int64_t{1} * p.tensor * p.pipeline * p.context;
+  resolve_images(job, path, problems);
   if (!p.data) {
     p.data = static_cast<int>(std::max<std::int64_t>(1, job.gpus / inner));
   }

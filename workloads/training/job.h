@@ -6,11 +6,14 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "hwmodels/catalogue/precision.h"
 #include "hwmodels/json/describe.h"
 #include "workloads/models/model.h"
+#include "workloads/models/resnet.h"
+#include "workloads/models/vit.h"
 
 namespace gpuplan {
 
@@ -64,7 +67,7 @@ std::span<const std::string_view> enum_names(Group tag);
 
 // Which software runs it; fields of `software` override what it sets. megatron: Megatron-Core since 2023;
 // megatron_2021: of the SC21 paper; deepspeed: Megatron-DeepSpeed; fsdp: eager PyTorch FSDP with
-// FlashAttention; compiled: PyTorch FSDP2 with torch.compile.
+// FlashAttention; compiled: PyTorch FSDP2 with torch.compile. Both also stand for PyTorch's DDP.
 enum class Framework { megatron, megatron_2021, deepspeed, fsdp, compiled };
 std::span<const std::string_view> enum_names(Framework tag);
 
@@ -110,17 +113,20 @@ void describe(V& v, TrainingParallelism& s) {
 }
 
 struct TrainingBatch {
-  int global_batch = 0;  // sequences
-  int micro_batch = 1;   // sequences
+  int global_batch = 0;  // sequences or images
+  int micro_batch = 1;   // the same
   std::int64_t seq_len = 0;
+  int image_size = 0;  // pixels on a side
 };
 template <class V>
 void describe(V& v, TrainingBatch& s) {
-  v.field("global_batch", s.global_batch, "sequences of a step", json::Range{.min = 1, .max = 1e8},
+  v.field("global_batch", s.global_batch, "sequences or images of a step", json::Range{.min = 1, .max = 1e8},
           json::required);
-  v.field("micro_batch", s.micro_batch, "sequences a rank processes at once",
+  v.field("micro_batch", s.micro_batch, "sequences or images a rank processes at once",
           json::Range{.min = 1, .max = 1e6});
   v.field("seq_len", s.seq_len, "tokens of a sequence; 0: the model's", json::Range{.min = 0, .max = 1e8});
+  v.field("image_size", s.image_size, "pixels on a side of an image; 0: the model's",
+          json::Range{.min = 0, .max = 1 << 16});
 }
 
 struct TrainingPrecision {
@@ -153,6 +159,19 @@ void describe(V& v, FineTuneSpec& s) {
           json::Range{.min = 1, .max = 4096});
 }
 
+// Of convolutional networks.
+struct ConvnetSoftware {
+  std::optional<bool> channels_last, fused_norms, sync_batch_norm;
+};
+template <class V>
+void describe(V& v, ConvnetSoftware& s) {
+  v.field("channels_last", s.channels_last, "activations have channels last; default: true");
+  v.field("fused_norms", s.fused_norms,
+          "batch norm, addition and ReLU are one kernel; default: true in compiled, else false");
+  v.field("sync_batch_norm", s.sync_batch_norm,
+          "batch statistics are of all data-parallel ranks; default: false");
+}
+
 struct TrainingSoftware {
   Framework framework = Framework::megatron;
   std::optional<AttentionKernel> attention;
@@ -164,6 +183,8 @@ struct TrainingSoftware {
   bool owners_broadcast = false;
   ExpertDispatch expert_dispatch = ExpertDispatch::all_to_all;
   std::optional<bool> master_weights;
+  std::optional<double> bucket_mb;
+  std::optional<ConvnetSoftware> convnet;
 };
 template <class V>
 void describe(V& v, TrainingSoftware& s) {
@@ -183,6 +204,10 @@ void describe(V& v, TrainingSoftware& s) {
   v.field("launch_blocking", s.launch_blocking,
           "the host waits for each kernel (CUDA_LAUNCH_BLOCKING=1): its time comes on top");
   v.field("master_weights", s.master_weights, "fp32 weights and moments beside the 16-bit ones");
+  v.field("bucket_mb", s.bucket_mb,
+          "ddp: MiB of gradients that are reduced at once; 0: a layer's; default: 25 in fsdp and compiled",
+          json::Range{.min = 0, .max = 1e6});
+  v.field("convnet", s.convnet, "of convolutional networks");
 }
 
 // Everything the lowering needs, with no field left to default. Build with resolve_job.
@@ -199,7 +224,13 @@ struct TrainingJob {
   FineTuneSpec fine_tune;
   TrainingSoftware software;  // all optional fields set
   double expert_imbalance = 1.0;
+  // Shape of a model that looks at images: a vision transformer, whose layers are in `model` besides, or a
+  // ResNet, whose blocks are model.layers.
+  std::variant<std::monostate, models::Vit, models::Resnet> vision;
 
+  [[nodiscard]] const models::Vit* vit() const { return std::get_if<models::Vit>(&vision); }
+  [[nodiscard]] const models::Resnet* convnet() const { return std::get_if<models::Resnet>(&vision); }
+  [[nodiscard]] bool sees_images() const { return vision.index() > 0; }
   [[nodiscard]] int data() const { return *parallelism.data; }
   [[nodiscard]] bool sequence_parallel() const {
     return *parallelism.sequence_parallel && parallelism.tensor > 1;

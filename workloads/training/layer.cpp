@@ -31,6 +31,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   const std::int64_t queries = ulysses ? job.batch.seq_len : job.batch.seq_len / p.context;
   const int heads = std::max(1, m.heads / cut), kv_heads = std::max(1, m.kv_heads / cut);
   const bool ring = p.context > 1 && !ulysses;
+  const bool masked = !ring && job.vit() == nullptr;  // an image sees both ways
   const int dim = m.mla ? m.mla->qk_nope_head_dim + m.mla->qk_rope_head_dim : m.head_dim;
   const Precision wide = job.weight_bytes() > 2.0                   ? Precision::fp32
                          : job.precision.compute == Precision::fp16 ? Precision::fp16
@@ -46,7 +47,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
     op.kv_heads = kv_heads;
     op.head_dim = dim;
     op.precision = wide;
-    op.causal = !ring;
+    op.causal = masked;
     op.backward = backward;
     return op;
   }
@@ -58,7 +59,7 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   op.kv_heads = kv_heads;
   op.head_dim = dim;
   op.precision = wide;
-  op.causal = !ring;
+  op.causal = masked;
   op.backward = backward;
   // PyTorch and llm-foundry call FlashAttention 2; Megatron on Hopper cuDNN's, of FA3's speed.
   op.version = job.software.framework == Framework::megatron ? kernels::FlashAttention::Version::native
@@ -66,13 +67,14 @@ TrainingOperation attention_kernel(const TrainingJob& job, bool backward) {
   return op;
 }
 
-// Time over that of the priced kernel. FlashAttention 2 is "around 2x faster" than 1 (Dao 2023). Heads that
-// are no multiple of 8 elements leave the tensor cores' wide loads: 2.8 brings BLOOM's trials of 108 and 150
-// elements level with those of 128 and 144 (fitted to those 13 rows).
+// Time over that of the priced kernel. FlashAttention 2 is "around 2x faster" than 1 (Dao 2023). Products
+// over rows that are no multiple of 8 elements leave the tensor cores' wide loads: 2.8 brings BLOOM's trials
+// of heads of 108 and 150 elements level with those of 128 and 144 (fitted to those 13 rows). Scores in
+// memory have rows as long as the sequence: the 197 or 257 tokens of an image are as bad.
 double attention_slowdown(const TrainingJob& job) {
   constexpr double version_1 = 2.0, misaligned = 2.8;
   if (*job.software.attention == AttentionKernel::standard) {
-    return job.model.head_dim % 8 == 0 ? 1.0 : misaligned;
+    return job.model.head_dim % 8 == 0 && job.batch.seq_len % 8 == 0 ? 1.0 : misaligned;
   }
   return *job.software.attention == AttentionKernel::flash_1 ? version_1 : 1.0;
 }
@@ -209,6 +211,9 @@ void add_recompute(const TrainingJob& job, LayerWork& work) {
 
 LayerWork lower_layer(const TrainingJob& job, bool experts) {
   LayerWork work;
+  if (job.convnet() != nullptr) {
+    return work;  // lower_chain has its layers
+  }
   const Model& m = job.model;
   const double between = tokens_between(job), wide = job.activation_bytes() * m.hidden;
   const double mask = *job.software.dropout ? m.hidden : 0.0;
@@ -223,6 +228,9 @@ LayerWork lower_layer(const TrainingJob& job, bool experts) {
              eager > 1.0 ? 6.0 : 1.0);
   };
   const auto residual = [&] {
+    if (job.vit() != nullptr && job.vit()->layer_scale) {
+      add_pass(work, "layer scale", Kind::residual, between, wide, wide, wide);
+    }
     add_pass(work, "residual", Kind::residual, between, wide + stream, stream + mask, mask);
   };
   norm();

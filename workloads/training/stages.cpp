@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "workloads/training/vision.h"
+
 namespace gpuplan {
 
 int layers_of_stage(const TrainingJob& job, int stage) {
@@ -44,6 +46,14 @@ double low_rank_elements(const TrainingJob& job) {
 }  // namespace
 
 RankParameters rank_parameters(const TrainingJob& job, int stage) {
+  if (job.convnet() != nullptr) {
+    return convnet_parameters(job);
+  }
+  if (job.vit() != nullptr) {
+    RankParameters out = vit_parameters(job, stage);
+    out.trained = job.fine_tune.method == FineTune::full ? out.dense : low_rank_elements(job);
+    return out;
+  }
   const TrainingParallelism& p = job.parallelism;
   const ParameterCount count = count_parameters(job.model);
   const double layers = job.model.layers, tensor = p.tensor;

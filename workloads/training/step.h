@@ -5,6 +5,7 @@
 // Assumption: ranks of a group are symmetric, one stands for all.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -16,12 +17,13 @@
 namespace gpuplan {
 
 // What part of a step an operation belongs to; breakdowns are by this.
-enum class TrainingPart { gemm, attention, experts, elementwise, head, optimizer };
-inline constexpr std::size_t kTrainingParts = 6;
+enum class TrainingPart { gemm, attention, experts, elementwise, head, optimizer, convolution };
+inline constexpr std::size_t kTrainingParts = 7;
 std::span<const std::string_view> enum_names(TrainingPart tag);
 
-using TrainingOperation = std::variant<kernels::Gemm, kernels::FlashAttention, kernels::StandardAttention,
-                                       kernels::Elementwise, kernels::Embedding, kernels::GroupedExperts>;
+using TrainingOperation =
+    std::variant<kernels::Gemm, kernels::FlashAttention, kernels::StandardAttention, kernels::Elementwise,
+                 kernels::Embedding, kernels::GroupedExperts, kernels::Convolution>;
 
 struct TrainingKernel {
   std::string_view name;  // "qkv"
@@ -56,6 +58,7 @@ struct TrainingPhase {
 
 // Of one micro-batch.
 struct LayerWork {
+  std::string name;  // "stage 1"; empty where `TrainingStep` names it
   TrainingPhase forward;
   TrainingPhase recompute;  // before the backward pass, where asked for
   TrainingPhase backward;   // gradients of inputs
@@ -65,17 +68,26 @@ struct LayerWork {
   double flops = 0.0;  // of the model: forward and backward, attention in full (PaLM's convention)
 };
 
+// Gradients that are reduced together once the backward passes of so many blocks of the stage have ended,
+// from the last: head, layers, embedding.
+struct GradientBucket {
+  TrainingCollective reduce;
+  int after = 0;
+};
+
 struct StageWork {
   int layers = 0, moe_layers = 0, recomputed = 0;
   bool first = false, last = false;
   TrainingPhase optimizer;                     // once a step
   std::vector<TrainingCollective> reduce;      // gradients over data, once a step
+  std::vector<GradientBucket> buckets;         // or these, in order
   std::vector<TrainingCollective> parameters;  // weights gathered back, once a step
   Bytes host_transfer{0.0};                    // over PCIe, once a step (offload)
 };
 
 struct TrainingStep {
-  LayerWork dense, sparse;  // a layer with a plain MLP, one with experts
+  LayerWork dense, sparse;       // a layer with a plain MLP, one with experts
+  std::vector<LayerWork> chain;  // instead of those: layers that differ from each other, in order
   LayerWork embedding, head;
   std::vector<StageWork> stages;
   Bytes boundary{0.0};  // activations of a micro-batch that a rank of a stage sends to the next
@@ -93,12 +105,16 @@ struct StageBoundary {
 };
 StageBoundary lower_boundary(const TrainingJob& job);
 
-// Parts of the lowering, a file each: layer.cpp, experts.cpp, head.cpp, data_parallel.cpp.
+// Parts of the lowering, a file each: layer.cpp, experts.cpp, head.cpp, data_parallel.cpp, buckets.cpp; of
+// models that look at images vit.cpp and convnet.cpp (vision.h).
 LayerWork lower_layer(const TrainingJob& job, bool experts);
 void lower_experts(const TrainingJob& job, LayerWork& work);
+std::vector<LayerWork> lower_chain(const TrainingJob& job);  // empty for transformers
 LayerWork lower_embedding(const TrainingJob& job);
 LayerWork lower_head(const TrainingJob& job);
 void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work);
+void add_sharded(const TrainingJob& job, double elements, LayerWork& work);
+std::vector<GradientBucket> gradient_buckets(const TrainingJob& job, int stage);
 StageWork lower_stage(const TrainingJob& job, int stage);
 
 }  // namespace gpuplan
