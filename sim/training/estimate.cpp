@@ -119,23 +119,23 @@ struct StageSum {
   std::array<double, kTrainingParts> parts{};
 };
 
-// `count` equal layers, of which `recomputed` run their forward pass once more. leads: whether nothing runs
-// before them that hides the first gather and the last scatter.
+// `count` equal layers, of which `recomputed` run their forward pass once more. leads: share of passes in
+// front of and behind which nothing runs that hides the first gather and the last scatter.
 void add_passes(const TrainingEstimator& estimator, const PassCost& cost, const StreamCost& stream,
-                double count, double recomputed, StageSum& out, bool leads = true) {
+                double count, double recomputed, StageSum& out, double leads) {
   if (count <= 0.0) {
     return;
   }
   const double slow = estimator.constants().overlap_slowdown;
   const LayerTime f = streamed(count, estimator.layer_time(cost.forward), stream.gather_forward,
-                               leads ? stream.gather_forward : 0.0, stream.hides, slow);
+                               leads * stream.gather_forward, stream.hides, slow);
   // Gathers and scatters hide behind what is computed again as well.
   const LayerTime again = estimator.layer_time(cost.recompute) * (recomputed / count);
   PhaseSum both = cost.backward;
   both += cost.weights;
   const LayerTime b =
       streamed(count, estimator.layer_time(both) + again, stream.gather_backward + stream.scatter,
-               leads ? stream.scatter : 0.0, stream.hides, slow);
+               leads * stream.scatter, stream.hides, slow);
   StageTime& t = out.time;
   t.forward += Seconds(f.time);
   t.backward += Seconds(b.time);
@@ -156,15 +156,16 @@ StageSum stage_sum(const TrainingEstimator& estimator, const TrainingJob& job, c
   StageSum out;
   const double layers = work.layers, with_experts = work.moe_layers;
   const double share = layers > 0.0 ? work.recomputed / layers : 0.0;
+  const double once = 1.0 / job.micro_batches();  // a step's other passes hide each other's
   add_passes(estimator, costs.dense, costs.dense_stream, layers - with_experts,
-             share * (layers - with_experts), out);
-  add_passes(estimator, costs.sparse, costs.sparse_stream, with_experts, share * with_experts, out);
+             share * (layers - with_experts), out, once);
+  add_passes(estimator, costs.sparse, costs.sparse_stream, with_experts, share * with_experts, out, once);
   for (std::size_t i = 0; i < costs.chain.size(); ++i) {
     add_passes(estimator, costs.chain[i], costs.chain_streams.empty() ? StreamCost{} : costs.chain_streams[i],
-               1.0, static_cast<int>(i) < work.recomputed ? 1.0 : 0.0, out, i == 0);
+               1.0, static_cast<int>(i) < work.recomputed ? 1.0 : 0.0, out, i == 0 ? once : 0.0);
   }
-  add_passes(estimator, costs.embedding, {}, work.first ? 1.0 : 0.0, 0.0, out);
-  add_passes(estimator, costs.head, {}, work.last ? 1.0 : 0.0, 0.0, out);
+  add_passes(estimator, costs.embedding, {}, work.first ? 1.0 : 0.0, 0.0, out, 0.0);
+  add_passes(estimator, costs.head, {}, work.last ? 1.0 : 0.0, 0.0, out, 0.0);
   // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
   const double sends = job.parallelism.pipeline > 1 ? job.parallelism.virtual_stages : 0.0;
   const Seconds boundary(sends * (costs.send * (*job.software.overlap_pipeline ? 0.1 : 1.0) + costs.rejoin));

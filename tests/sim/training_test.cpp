@@ -103,7 +103,7 @@ TEST_CASE("Ranks of a group: where they sit and what they share") {
 
 TEST_CASE("FSDP or tensor parallelism on 64 H100: winners and measured sizes") {
   // 13B at 2 x 2,048 tokens: gathering hides; tensor 8 exchanges 4 activations a layer and pass.
-  CHECK(step("llama2-13b-tp8-64xh100") > 1.2 * step("llama2-13b-fsdp-64xh100", {"batch.micro_batch=2"}));
+  CHECK(step("llama2-13b-tp8-64xh100") > 1.1 * step("llama2-13b-fsdp-64xh100", {"batch.micro_batch=2"}));
   // 70B, FSDP, everything computed again: llm-foundry measured 1,039 tokens/s/GPU on 64 H100 (MPT-70B).
   CHECK(rate("llama2-70b-fsdp-64xh100") == Approx(1039.0).epsilon(0.12));
   // Llama 3 70B, FP8, tensor 4 x pipeline 8: Megatron-Core 1,621.
