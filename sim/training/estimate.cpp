@@ -246,7 +246,10 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const StepCosts
   out.slowed = max(Seconds(0.0),
                    out.steady + out.optimizer - Seconds(kernels + out.launch_bound_seconds) - m * t.exposed);
   add_flops(job, costs, out);
-  out.spread80 = c.spread80;
+  out.spread80 = job.model.moe                                        ? c.spread_experts
+                 : job.sees_images()                                  ? c.spread_images
+                 : machine_.gpu.architecture.starts_with("Blackwell") ? c.spread_blackwell
+                                                                      : c.spread;
   return out;
 }
 

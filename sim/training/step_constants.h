@@ -34,8 +34,9 @@ struct StepConstants {
   double jitter = 0.01;
   // Once a step: loss to the host, clipping, data loader, Python (s); assumed.
   double step_overhead = 5.0e-3;
-  // 80 % of measurements lie within time / (1 + s) .. time (1 + s); from `gpuplan validate`.
-  double spread80 = 0.2;
+  // 80 % of measurements lie within time / (1 + s) .. time (1 + s); from `gpuplan validate`: dense models on
+  // Volta to Hopper, on Blackwell, models with experts anywhere, images.
+  double spread = 0.13, spread_blackwell = 0.18, spread_experts = 0.4, spread_images = 0.2;
 };
 
 }  // namespace gpuplan::sim

@@ -8,8 +8,8 @@
 //   data     weights gathered, gradients scattered or reduced. FSDP gathers a layer while the one before is
 //            computed and holds two gathered layers at most (limit_all_gathers). ZeRO-1 and 2 gather weights
 //            layer by layer before the first forward pass, and reduce gradients behind the last backward one
-//            (buckets as large as layers: no latency of their own). PyTorch's DDP reduces its buckets in order,
-//            each as soon as the blocks whose gradients it holds are differentiated.
+//            (buckets as large as layers: no latency of their own). PyTorch's DDP reduces its buckets in
+//            order, each as soon as the blocks whose gradients it holds are differentiated.
 //   send     activations and gradients to neighbouring stages; without overlap_pipeline the sender waits.
 //
 // Known to fail: DualPipe's pairs of forward and backward passes run one after the other here.
