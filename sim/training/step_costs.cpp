@@ -1,5 +1,7 @@
 #include "sim/training/step_costs.h"
 
+#include <algorithm>
+
 #include "sim/training/estimate.h"
 
 namespace gpuplan::sim {
@@ -21,6 +23,7 @@ PhaseSum& PhaseSum::operator+=(const PhaseSum& other) {
 PhaseSum cost_of(const TrainingEstimator& estimator, const TrainingJob& job, const TrainingPhase& phase) {
   const double stretch = estimator.stretch(job), launch = estimator.launch(job).si();
   const bool blocking = *job.software.launch_blocking;
+  double expert_kernels = 0.0, expert_launches = 0.0;
   PhaseSum out;
   for (const TrainingKernel& kernel : phase.kernels) {
     const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
@@ -32,9 +35,17 @@ PhaseSum cost_of(const TrainingEstimator& estimator, const TrainingJob& job, con
     out.kernels += time;
     out.parts[static_cast<std::size_t>(kernel.part)] += time;
     (blocking ? out.blocked : out.launches) += kernel.count * kernel.launches * launch;
+    if (kernel.part == TrainingPart::experts) {
+      expert_kernels += time;
+      expert_launches += kernel.count * kernel.launches * launch;
+    }
     if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
       out.matrices += time;
     }
+  }
+  // The host waits to learn how many tokens each expert gets: nothing of their launches was issued ahead.
+  if (!blocking) {
+    out.blocked += std::max(0.0, expert_launches - expert_kernels);
   }
   for (const TrainingCollective& one : phase.collectives) {
     const double time = one.count * estimator.price(one, job).si();

@@ -95,14 +95,7 @@ class Works {
       const bool streams = kernel.part == TrainingPart::elementwise || kernel.part == TrainingPart::optimizer;
       const kernels::Price price = estimator_.price_of(kernel);
       const double stretch = streams ? 1.0 : estimator_.stretch(job_);
-      const double time = kernel.count * stretch * price.time.si();
-      out.sum.kernels += time;
-      (*job_.software.launch_blocking ? out.sum.blocked : out.sum.launches) +=
-          kernel.count * kernel.launches * estimator_.launch(job_).si();
-      if (kernel.part == TrainingPart::gemm || kernel.part == TrainingPart::experts) {
-        out.sum.matrices += time;
-      }
-      out.heavy += streams ? 0.0 : time;
+      out.heavy += streams ? 0.0 : kernel.count * stretch * price.time.si();
       StepDemand demand;
       demand.sm_seconds = kernel.count * stretch * sm_seconds(price, estimator_.machine().gpu.sm_count);
       demand.hbm = kernel.count * price.hbm_bytes.si();
@@ -111,6 +104,7 @@ class Works {
     for (const TrainingCollective& one : phase.collectives) {
       add(one, out);
     }
+    out.sum = cost_of(estimator_, job_, phase);
     return out;
   }
 
