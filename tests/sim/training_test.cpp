@@ -171,23 +171,6 @@ TEST_CASE("Gradients accumulated in 16 bits: less memory, a little faster") {
   CHECK(cost < 1.08);
 }
 
-TEST_CASE("ZeRO: a scope of one node moves as many bytes between nodes as all ranks do") {
-  // All ranks: gradients scattered and weights gathered, once each. Scope 8: an eighth of the gradients
-  // reduced, twice, by each of eight GPUs. InternEvo measured scope 8 at 0.63 of the time on 1,024 A100 and
-  // no difference on 8: what costs there is the number of ranks and of messages, which one large collective
-  // does not show.
-  const auto at = [](int nodes, int scope) {
-    return step("llama2-13b-fsdp-64xh100",
-                {"machine.gpu=A100-80GB-SXM4", "machine.nics=4", "machine.nic_bandwidth=12.5e9",
-                 "machine.nodes=" + std::to_string(nodes), "model=llama-2-7b", "parallelism.sharding=zero1",
-                 "parallelism.shard_group=" + std::to_string(scope), "batch.micro_batch=2",
-                 "batch.global_batch=" + std::to_string(nodes * 16), "software.framework=deepspeed",
-                 "software.attention=flash", "precision.reduce=bf16"});
-  };
-  CHECK(at(1, 8) == Approx(at(1, 0)));
-  CHECK(at(64, 8) == Approx(at(64, 0)).epsilon(0.1));
-}
-
 TEST_CASE("FP8, overlapped tensor parallelism, compilation: sign and size of the measured gains") {
   const std::string name = "llama3-70b-tp4-pp8-fp8-64xh100";
   const double gain = step(name) / step(name, {"precision.compute=bf16", "recompute=none"});
