@@ -184,13 +184,19 @@ TrainingScenario with_split(const TrainingScenario& scenario, const PlannedSplit
   out.spec.precision = split.job.precision;
   out.spec.offload = split.job.offload;
   out.spec.software = split.job.software;
+  out.spec.variants.clear();
+  out.spec.vary.clear();
   return out;
 }
 
 TrainingPlan plan_training(const TrainingScenario& scenario, const Library& library,
                            const SearchOptions& options) {
-  const auto kernels = kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir);
-  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  return plan_training(scenario, kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir),
+                       collectives::CollectiveModel::load(library.data_dir), options);
+}
+
+TrainingPlan plan_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                           const collectives::CollectiveModel& collectives, const SearchOptions& options) {
   const PlanSpec& spec = scenario.spec.plan;
   TrainingPlan out;
   out.usable = usable_memory(scenario.machine.gpu);

@@ -38,6 +38,10 @@ struct TrainingPlan {
 
 TrainingPlan plan_training(const TrainingScenario& scenario, const Library& library,
                            const SearchOptions& options = {});
+// The same with models at hand.
+TrainingPlan plan_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                           const collectives::CollectiveModel& collectives,
+                           const SearchOptions& options = {});
 
 // The scenario with a split in place, to run as it is.
 TrainingScenario with_split(const TrainingScenario& scenario, const PlannedSplit& split);

@@ -114,6 +114,11 @@ void add_bottlenecks(const StepEstimate& e, std::vector<Bottleneck>& out) {
 
 }  // namespace
 
+void add_memory_metrics(const StageMemory& memory, Result& out) {
+  Metrics metrics(out.metrics);
+  add_memory(memory, metrics);
+}
+
 FlopsPerSecond training_peak(const TrainingScenario& s) {
   const Gpu& gpu = s.machine.gpu;
   for (const Precision p : {s.job.precision.compute, Precision::bf16, Precision::fp16}) {
@@ -239,6 +244,11 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   result.warnings = s.notes;
   if (s.job.model.moe) {
     result.warnings.push_back("mixture of experts: priced from forward kernels, not yet validated");
+    if (s.job.fine_tune.method != FineTune::full) {
+      result.warnings.push_back(
+          "fine-tuning of experts: they carry no additions, and expanding them from 4 bits takes no time "
+          "here");
+    }
   }
   return result;
 }

@@ -42,6 +42,11 @@ Result report_training(const TrainingScenario& scenario, const TrainingOutcome& 
 // The peak FLOP/s that MFU is a share of: of the compute format, dense.
 FlopsPerSecond training_peak(const TrainingScenario& scenario);
 
+// The memory of a stage as metrics of the contract, for results that have no step.
+void add_memory_metrics(const StageMemory& memory, Result& out);
+// The class of tensors that takes most of it: "optimizer".
+std::string largest_class(const StageMemory& memory);
+
 struct TrainingMisfit {
   TrainingMemory memory;
   Bytes short_by;
