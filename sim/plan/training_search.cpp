@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "sim/plan/worker_pool.h"
+#include "sim/report/training_report.h"
 #include "workloads/memory/serving_memory.h"
 #include "workloads/memory/training_memory.h"
 
@@ -50,6 +51,13 @@ const PlanCandidate& recommended(const std::vector<PlanCandidate>& best, double 
   return *out;
 }
 
+const PlanCandidate* SearchResult::cheapest() const {
+  const auto least =
+      std::min_element(front.begin(), front.end(),
+                       [](const PlanCandidate& a, const PlanCandidate& b) { return a.cost < b.cost; });
+  return least == front.end() ? nullptr : &*least;
+}
+
 PlanEvaluator::PlanEvaluator(const TrainingSpace& space, const kernels::KernelModel& kernels,
                              const collectives::CollectiveModel& collectives, const StepConstants& constants,
                              int nodes)
@@ -89,15 +97,16 @@ PlanCandidate PlanEvaluator::price(const PlanPoint& point) {
   out.compute = e.steady.si() - m * e.stages[e.slowest].exposed.si();
   out.rest = out.step - out.compute - out.exposed - out.bubble;
   out.again = e.hardware_flops / e.model_flops - 1.0;
+  const TrainingRates& rates = space_.scenario().rates;
+  const double gpu_seconds = out.step * job_.gpus / job_.tokens() * 1e6;
+  out.cost = rates.usd_per_hour ? rates.hourly(busy_share(e)) / 3600.0 * gpu_seconds : gpu_seconds;
   return out;
 }
 
 namespace {
 
-double cost_of(const PlanCandidate& c) { return c.point.nodes * c.step; }
-
 bool dominates(const PlanCandidate& a, const PlanCandidate& b) {
-  return a.step <= b.step && a.memory <= b.memory && cost_of(a) <= cost_of(b);
+  return a.step <= b.step && a.memory <= b.memory && a.cost <= b.cost;
 }
 
 // Collects candidates as they come, from one process or merged from several.
@@ -109,6 +118,10 @@ class Collector {
     StrategyResult& s = result_.strategies.at(static_cast<std::size_t>(strategy_of(c.point)));
     if (!s.best || before(c, *s.best)) {
       s.best = c;
+    }
+    const auto [of_nodes, is_first] = result_.by_nodes.try_emplace(c.point.nodes, c);
+    if (!is_first && before(c, of_nodes->second)) {
+      of_nodes->second = c;
     }
     add_best(c);
     add_front(c);
@@ -187,6 +200,10 @@ std::string packed(const SearchResult& r) {
       out.put(c);
     }
   }
+  out.put(r.by_nodes.size());
+  for (const auto& [nodes, c] : r.by_nodes) {
+    out.put(c);
+  }
   for (const StrategyResult& s : r.strategies) {
     out.put(s);
   }
@@ -208,7 +225,7 @@ void merge(const std::string& bytes, SearchResult& into, Collector& collector) {
   into.legal += in.take<std::int64_t>();
   into.fit += in.take<std::int64_t>();
   into.splits_done += in.take<std::size_t>();
-  for (int list = 0; list < 2; ++list) {
+  for (int list = 0; list < 3; ++list) {
     for (auto left = in.take<std::size_t>(); left > 0; --left) {
       collector.fitting(in.take<PlanCandidate>());
     }

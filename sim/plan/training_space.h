@@ -19,10 +19,16 @@ struct PlanPoint {
   Sharding sharding = Sharding::ddp;
   Recompute recompute = Recompute::none;
   Offload offload = Offload::none;
-  bool sequence_parallel = false, reshard = true, pipeline_inside = false;
+  bool sequence_parallel = false, reshard = true;
+  int order = 0;  // of the groups, an index of placement_orders(); kOwnOrder: as the scenario has it
   bool overlap_gradients = true, overlap_parameters = true, overlap_tensor = false, overlap_pipeline = true;
   auto operator<=>(const PlanPoint&) const = default;
 };
+
+inline constexpr int kOwnOrder = -1;
+// Orders of the groups from neighbouring GPUs outwards; the first is the usual one. Data and context stay
+// side by side, for the ranks that hold the same weights are one group.
+const std::vector<std::vector<Group>>& placement_orders();
 
 // Knobs that differ from the plain data-parallel job: how much a reader has to understand. Ties go to fewer.
 int complexity(const PlanPoint& point);

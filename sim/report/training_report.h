@@ -39,6 +39,9 @@ TrainingOutcome simulate_training(const TrainingScenario& scenario, const Librar
 Result report_training(const TrainingScenario& scenario, const TrainingOutcome& outcome,
                        const Library& library);
 
+// Share of the step that kernels run, as power is counted.
+double busy_share(const StepEstimate& estimate);
+
 // The peak FLOP/s that MFU is a share of: of the compute format, dense.
 FlopsPerSecond training_peak(const TrainingScenario& scenario);
 

@@ -72,6 +72,8 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
   job.model = resolve_model(spec.model, at + ".model", base_dir, library, problems);
   if (problems.empty()) {
     resolve_machine(out, at + ".machine", problems);
+    out.rates =
+        resolve_rates(spec.cost, out.machine.gpu, out.machine.node, library.hardware, at + ".cost", problems);
     job.gpus = out.machine.nodes * out.machine.gpus_per_node;
     job.parallelism = spec.parallelism;
     job.batch = spec.batch;

@@ -7,7 +7,7 @@
 
 #include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/plan_spec.h"
-#include "sim/scenario/serving_spec.h"
+#include "sim/scenario/training_cost.h"
 #include "sim/scenario/vary_spec.h"
 #include "sim/training/placement.h"
 #include "workloads/training/job.h"
@@ -30,7 +30,7 @@ struct TrainingSpec {
   FineTuneSpec fine_tune;
   TrainingSoftware software;
   double expert_imbalance = 1.0;
-  CostSpec cost;
+  TrainingCostSpec cost;
   PlanSpec plan;
   std::vector<json::Value> variants;
   std::vector<VarySpec> vary;
@@ -77,6 +77,7 @@ struct TrainingScenario {
   TrainingSpec given;  // as the document has it
   TrainingMachine machine;
   TrainingJob job;
+  TrainingRates rates;
   std::vector<std::string> notes;
 };
 

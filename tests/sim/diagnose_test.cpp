@@ -93,7 +93,7 @@ TEST_CASE(
     "diagnose: links busy beside kernels accuse nobody, and SM, HBM, PCIe and NVLink alone leave several") {
   // Input fetched ahead and collectives hidden: 10 % of PCIe, a quarter of NVLink.
   CHECK(diagnosed(R"("observed": {"gpu_active": 1.0, "sm_active": 0.93, "tensor_active": 0.5,
-                     "dram_active": 0.4, "pcie_rx": 2.4e9, "nvlink": 7.5e10, "power": 350})")
+                     "dram_active": 0.4, "pcie_rx": 2.4e9, "nvlink": 7.5e10, "power": 350, "clock": 1.38e9})")
             .ranked.front()
             .id == "kernels");
   const ProfileScenario p = resolve_profile(

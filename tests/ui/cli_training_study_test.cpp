@@ -52,3 +52,22 @@ TEST_CASE("cli: explain derives metrics of every variant", "[cli]") {
     CHECK(answer.out.find(part) != std::string::npos);
   }
 }
+
+TEST_CASE("cli: a plan over numbers of nodes shows what each costs", "[cli]") {
+  const std::string plan = "plan scenarios/training/llama2-13b-how-many-nodes.json --quiet --jobs 2";
+  const Answer text = gpuplan_command(plan);
+  REQUIRE(text.code == 0);
+  for (const char* part :
+       {"electricity included", "cheapest: $", "nodes   the fastest on so many", "USD a million tokens"}) {
+    INFO(part);
+    CHECK(text.out.find(part) != std::string::npos);
+  }
+  CHECK(widest_line(text.out).first <= 80);
+  const Value found = gpuplan::json::parse(gpuplan_command(plan + " --json").out, "plan");
+  const Value& out = *found.find("plan");
+  REQUIRE(out.find("nodes")->array().size() == 6);
+  const double best = out.find("best")->find("usd_per_million_tokens")->number();
+  CHECK(out.find("cheapest")->find("usd_per_million_tokens")->number() < best);
+  CHECK(out.find("cost")->string().find("owned") == 0);
+  CHECK(out.find("pareto")->array()[0].find("usd_per_million_tokens") != nullptr);
+}
