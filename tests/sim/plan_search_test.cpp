@@ -48,7 +48,7 @@ TEST_CASE("Kept prices give the same step as fresh ones, over every kind of spli
     int compared = 0;
     for (const PlanSplit& split : space.splits()) {
       space.each(split, [&](const PlanPoint& point) {
-        if (random.uniform() > 0.003 || !kept.check(point).empty()) {
+        if (random.uniform() > 0.0003 || !kept.check(point).empty()) {
           return true;
         }
         const PlanCandidate one = kept.price(point);
