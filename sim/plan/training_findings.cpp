@@ -89,6 +89,16 @@ void add_verdict(const TrainingComparison& c, std::vector<std::string>& out) {
                                 (loser.ratio - 1.0) * winner.step, why_text(loser)));
     }
   }
+  if (next.gpus != winner.gpus) {
+    const auto per_gpu = [](const CaseOutcome& one) {
+      return one.runs() ? one.tokens_per_s() / one.gpus : 0.0;
+    };
+    const auto best =
+        std::max_element(c.variants.begin(), c.variants.end(),
+                         [&](const CaseOutcome& a, const CaseOutcome& b) { return per_gpu(a) < per_gpu(b); });
+    out.push_back(fmt::format("They run on {} and {} GPUs; per GPU {} is the best, {:.0f} tokens/s",
+                              winner.gpus, next.gpus, best->name, per_gpu(*best)));
+  }
   if (c.cheapest && c.cheapest != c.winner) {
     out.push_back(fmt::format("The cheapest per token is {}, USD {:.3g} per million against {:.3g}",
                               c.variants[*c.cheapest].name,

@@ -272,7 +272,8 @@ class Worker {
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && *stop_ != 0; }
   [[nodiscard]] const SearchResult& result() const { return result_; }
 
-  void run(const PlanSplit& split) {
+  // Ticks once for every `quantum` candidates.
+  void run(const PlanSplit& split, std::int64_t quantum, const std::function<void()>& tick) {
     auto evaluator = evaluators_.find(split.nodes);
     if (evaluator == evaluators_.end()) {
       evaluator =
@@ -280,7 +281,9 @@ class Worker {
     }
     PlanEvaluator& prices = evaluator->second;
     space_.each(split, [&](const PlanPoint& point) {
-      ++result_.candidates;
+      if (++result_.candidates % quantum == 0) {
+        tick();
+      }
       const std::string_view broken = prices.check(point);
       if (broken.empty()) {
         take(point, prices);
@@ -327,22 +330,27 @@ SearchResult search_training(const TrainingScenario& scenario, const kernels::Ke
   const TrainingSpace space(scenario);
   const std::vector<PlanSplit>& splits = space.splits();
   const int jobs = std::max(1, std::min(options.jobs, static_cast<int>(splits.size())));
+  std::int64_t total = 0;
+  for (const PlanSplit& split : splits) {
+    total += space.size_of(split);
+  }
+  constexpr std::int64_t ticks = 500;
+  const std::int64_t quantum = std::max<std::int64_t>(1, total / ticks);
   const auto work = [&](int worker, const std::function<void()>& tick) {
     Worker mine(space, kernels, collectives, constants, options.stop);
     for (auto i = static_cast<std::size_t>(worker); i < splits.size() && !mine.stopped();
          i += static_cast<std::size_t>(jobs)) {
-      mine.run(splits[i]);
-      tick();
+      mine.run(splits[i], quantum, tick);
     }
     return packed(mine.result());
   };
   const auto start = std::chrono::steady_clock::now();
-  std::size_t done = 0;
+  std::int64_t done = 0;
   const auto on_tick = [&] {
-    ++done;
+    done += quantum;
     if (options.progress) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      const double share = static_cast<double>(done) / static_cast<double>(splits.size());
+      const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
       options.progress(share, spent.count() * (1.0 / share - 1.0));
     }
   };

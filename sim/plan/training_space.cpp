@@ -261,6 +261,31 @@ void TrainingSpace::each(const PlanSplit& split, const std::function<bool(const 
   });
 }
 
+std::int64_t TrainingSpace::size_of(const PlanSplit& split) const {
+  const PlanSpec& plan = scenario_.spec.plan;
+  const Choices c = choices_of(scenario_, split);
+  const auto size = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
+  std::int64_t schedules = 0, recomputes = 0, shards = 0;
+  for (const int chunks : c.virtual_stages) {
+    PlanPoint p;
+    p.pipeline = split.pipeline;
+    p.virtual_stages = chunks;
+    schedules += size(schedules_of(plan, p));
+  }
+  for (const Recompute recompute : c.recompute) {
+    recomputes += recompute == Recompute::full ? size(c.recompute_layers) : 1;
+  }
+  for (const Sharding sharding : c.sharding) {
+    const bool weights = sharding == Sharding::fsdp || sharding == Sharding::zero3;
+    shards += (sharding == Sharding::ddp ? 1 : size(c.shard_group)) * (weights ? 2 : 1);
+  }
+  // Each overlap both ways, where it matters.
+  const int data = split.data * split.context > 1 ? 2 : 0;
+  const int flags = plan.exhaustive ? data + (split.tensor > 1 ? 1 : 0) + (split.pipeline > 1 ? 1 : 0) : 0;
+  return size(c.micro_batch) * schedules * size(c.sequence_parallel) * recomputes * size(c.offload) * shards *
+         (std::int64_t{1} << flags) * size(orders_of(scenario_, split));
+}
+
 PlanPoint TrainingSpace::own() const {
   const TrainingJob& job = scenario_.job;
   const TrainingParallelism& s = job.parallelism;

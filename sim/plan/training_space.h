@@ -44,6 +44,8 @@ class TrainingSpace {
   [[nodiscard]] const std::vector<PlanSplit>& splits() const { return splits_; }
   // Every candidate of a split, legal or not; `visit` sees each once, in a fixed order, until it says false.
   void each(const PlanSplit& split, const std::function<bool(const PlanPoint&)>& visit) const;
+  // How many that are.
+  [[nodiscard]] std::int64_t size_of(const PlanSplit& split) const;
   // The point that the scenario itself describes.
   [[nodiscard]] PlanPoint own() const;
   // The scenario's job with a point in place; `out` is a job of this space, whose other fields stay.

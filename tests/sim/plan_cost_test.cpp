@@ -122,6 +122,18 @@ TEST_CASE("Placements: those that a split can tell apart, and prices that follow
     CHECK(point.order == 0);  // within a node all places are equal
     return point.order == 0;
   });
+  const TrainingScenario all = scenario_of(R"("machine": {"gpu": "H100-SXM5-80GB", "nodes": 2},
+      "plan": {"exhaustive": true, "tensor": [1, 2], "pipeline": [1, 4], "micro_batch": [1, 2]})");
+  const TrainingSpace many(all);
+  std::int64_t visited = 0, expected = 0;
+  for (const PlanSplit& split : many.splits()) {
+    expected += many.size_of(split);
+    many.each(split, [&](const PlanPoint&) {
+      ++visited;
+      return true;
+    });
+  }
+  CHECK(visited == expected);
   // Tensor 8 across two nodes exchanges its activations over the network: slower than within one.
   const auto kernels = kernels::KernelModel::for_gpu(s.machine.gpu, library().data_dir);
   const auto collectives = collectives::CollectiveModel::load(library().data_dir);
