@@ -25,7 +25,7 @@ std::vector<Move> moves_for(std::string_view id, const std::array<double, 3>& sh
     moves = {
         {"fetch the next input during the kernels (second stream, double buffer)", std::max(busy, wrong)},
         {"send bytes, normalise on the GPU (a quarter of fp32)", busy + wrong * kByteInput},
-        {"both", std::max(busy, wrong * kByteInput)}};
+        {"both: bytes, fetched ahead", std::max(busy, wrong * kByteInput)}};
   } else if (id == "pageable_copy") {
     moves = {{"pin the host memory", busy + wrong * faster},
              {"pin it, and fetch ahead", std::max(busy, wrong * faster)}};

@@ -33,17 +33,32 @@ Phase with(Phase p, std::string_view name, std::initializer_list<std::pair<Count
 
 using enum Counter;
 
+// Healthy jobs move data beside their kernels: the next input, and collectives that hide, where there are
+// other GPUs. How much differs by job: loosely assumed, so that a busy link alone accuses nobody.
+Phase beside_kernels(const Capacities& c, Phase p) {
+  const auto set = [&](Counter counter, double mean, double deviation) {
+    p.counters[static_cast<std::size_t>(counter)] = {mean, deviation};
+  };
+  set(pcie_rx, 0.05, 0.08);
+  set(pcie_tx, 0.02, 0.05);
+  if (c.gpus != 1) {
+    set(nvlink, 0.1, 0.15);
+    set(network, 0.1, 0.15);
+  }
+  return p;
+}
+
 // Large matrix multiplications: tensor pipes 45 to 85 % busy in good kernels, power near the limit.
-Phase matrix() {
-  return with(idle(""), "matrix kernels",
+Phase matrix(const Capacities& c) {
+  return with(beside_kernels(c, idle("")), "matrix kernels",
               {{gpu_active, {1.0, 0.03}},
                {sm_active, {0.95, 0.06}},
                {tensor_active, {0.6, 0.2}},
                {dram_active, {0.35, 0.2}},
                {power, {0.9, 0.12}}});
 }
-Phase memory() {
-  return with(idle(""), "memory-bound kernels",
+Phase memory(const Capacities& c) {
+  return with(beside_kernels(c, idle("")), "memory-bound kernels",
               {{gpu_active, {1.0, 0.03}},
                {sm_active, {0.92, 0.08}},
                {dram_active, {0.8, 0.12}},
@@ -67,25 +82,25 @@ std::vector<Explained> explanations(const Capacities& c) {
   const Phase gap = idle("");
   const double pageable = std::min(1.0, c.pcie_pageable / c.pcie_pinned);
   std::vector<Explained> all = {
-      {"kernels", "Kernels fill the GPU: it does what it can.", {matrix(), memory()}},
+      {"kernels", "Kernels fill the GPU: it does what it can.", {matrix(c), memory(c)}},
       {"input_copy",
        "Copies from the host stop the kernels: the input is not fetched ahead.",
-       {matrix(), memory(), with(gap, "copy from pinned memory", {{pcie_rx, {1.0, 0.08}}})}},
+       {matrix(c), memory(c), with(gap, "copy from pinned memory", {{pcie_rx, {1.0, 0.08}}})}},
       {"pageable_copy",
        "Copies from pageable memory stop the kernels: a thread of the host moves every byte twice.",
-       {matrix(), memory(),
+       {matrix(c), memory(c),
         with(gap, "copy from pageable memory", {{pcie_rx, {pageable, 0.1}}, {busiest_thread, {1.0, 0.1}}})}},
       {"pcie_bound",
        "PCIe is full: kernels run beside the copies and wait for the next.",
-       {beside_copy(matrix(), "matrix kernels beside a copy"),
-        beside_copy(memory(), "memory-bound kernels beside a copy"),
+       {beside_copy(matrix(c), "matrix kernels beside a copy"),
+        beside_copy(memory(c), "memory-bound kernels beside a copy"),
         with(gap, "copy alone", {{pcie_rx, {1.0, 0.08}}})}},
       {"loader",
        "The GPU waits for the host to prepare input: decode, augmentation, storage.",
-       {matrix(), memory(), with(gap, "wait for the loader", {{cpu, {0.85, 0.2}}})}},
+       {matrix(c), memory(c), with(gap, "wait for the loader", {{cpu, {0.85, 0.2}}})}},
       {"launch_gaps",
        "The host cannot issue kernels fast enough: many small ones, with gaps between.",
-       {matrix(), memory(),
+       {matrix(c), memory(c),
         with(gap, "small kernels and gaps",
              {{gpu_active, {0.75, 0.2}},
               {sm_active, {0.15, 0.1}},
@@ -95,7 +110,7 @@ std::vector<Explained> explanations(const Capacities& c) {
               {power, {0.3, 0.1}}})}},
       {"few_blocks",
        "Kernels are too small for the GPU: a few SMs work, the others are empty.",
-       {matrix(), memory(),
+       {matrix(c), memory(c),
         with(gap, "kernels of few blocks",
              {{gpu_active, {1.0, 0.03}},
               {sm_active, {0.3, 0.15}},
@@ -104,9 +119,9 @@ std::vector<Explained> explanations(const Capacities& c) {
               {power, {0.4, 0.12}}})}},
       {"power_limit",
        "The power limit holds the clock down.",
-       {with(matrix(), "matrix kernels at a lower clock",
+       {with(matrix(c), "matrix kernels at a lower clock",
              {{power, {0.98, 0.03}}, {Counter::clock, {0.7, 0.12}}}),
-        memory()}},
+        memory(c)}},
   };
   if (c.gpus == 1) {
     return all;
@@ -114,18 +129,18 @@ std::vector<Explained> explanations(const Capacities& c) {
   all.push_back(
       {"straggler",
        "Ranks wait inside collectives for the slowest one: kernels of NCCL run, and no bytes flow.",
-       {matrix(), memory(),
+       {matrix(c), memory(c),
         with(gap, "wait inside a collective",
              {{gpu_active, {1.0, 0.03}}, {sm_active, {c.collective_sms, 0.05}}, {power, {0.3, 0.08}}})}});
   if (c.nvlink.si() > 0.0) {
     all.push_back({"nvlink_collectives",
                    "Collectives over NVLink are not hidden behind kernels.",
-                   {matrix(), memory(), collective(c, "collective over NVLink", nvlink)}});
+                   {matrix(c), memory(c), collective(c, "collective over NVLink", nvlink)}});
   }
   if (c.network.si() > 0.0) {
     all.push_back({"network_collectives",
                    "Collectives over the network are not hidden behind kernels.",
-                   {matrix(), memory(), collective(c, "collective over the network", network)}});
+                   {matrix(c), memory(c), collective(c, "collective over the network", network)}});
   }
   return all;
 }

@@ -30,6 +30,10 @@ class Planner {
     out.tokens_per_s_per_gpu = out.job.tokens() / out.step.si() / out.job.gpus;
     out.samples_per_s_per_gpu = out.job.batch.global_batch / out.step.si() / out.job.gpus;
     out.spread80 = o.estimate.spread80;
+    if (const TrainingRates& rates = scenario_.rates; rates.usd_per_hour) {
+      out.usd_per_million_tokens =
+          rates.hourly(busy_share(o.estimate)) / 3600.0 / out.tokens_per_s_per_gpu * 1e6;
+    }
     return out;
   }
 
@@ -138,6 +142,25 @@ json::Value json_of(const PlannedSplit& s) {
     out["tokens_per_s_per_gpu"] = s.tokens_per_s_per_gpu;
   }
   out["samples_per_s_per_gpu"] = s.samples_per_s_per_gpu;
+  if (s.usd_per_million_tokens) {
+    out["usd_per_million_tokens"] = *s.usd_per_million_tokens;
+  }
+  return out;
+}
+
+// "tensor, pipeline, data": groups of more than one rank, from neighbouring GPUs outwards.
+std::string placement_text(const PlanPoint& p) {
+  if (p.order == kOwnOrder) {
+    return "as the scenario says";
+  }
+  std::string out;
+  for (const Group group : placement_orders()[static_cast<std::size_t>(p.order)]) {
+    const int degree = group == Group::tensor     ? p.tensor
+                       : group == Group::context  ? p.context
+                       : group == Group::pipeline ? p.pipeline
+                                                  : p.data;
+    out += degree > 1 ? (out.empty() ? "" : ", ") + std::string(json::name_of(group)) : "";
+  }
   return out;
 }
 
@@ -173,7 +196,7 @@ std::string text_of(const PlanPoint& p) {
     out += p.recompute_layers > 0 ? fmt::format(" ({} layers)", p.recompute_layers) : "";
   }
   out += p.offload != Offload::none ? fmt::format(", offload {}", json::name_of(p.offload)) : "";
-  out += p.pipeline_inside ? ", pipeline inside data" : "";
+  out += p.order == 0 ? "" : ", placed " + placement_text(p);
   return out;
 }
 
@@ -188,13 +211,19 @@ TrainingScenario with_split(const TrainingScenario& scenario, const PlannedSplit
   out.spec.precision = split.job.precision;
   out.spec.offload = split.job.offload;
   out.spec.software = split.job.software;
+  out.spec.variants.clear();
+  out.spec.vary.clear();
   return out;
 }
 
 TrainingPlan plan_training(const TrainingScenario& scenario, const Library& library,
                            const SearchOptions& options) {
-  const auto kernels = kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir);
-  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  return plan_training(scenario, kernels::KernelModel::for_gpu(scenario.machine.gpu, library.data_dir),
+                       collectives::CollectiveModel::load(library.data_dir), options);
+}
+
+TrainingPlan plan_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                           const collectives::CollectiveModel& collectives, const SearchOptions& options) {
   const PlanSpec& spec = scenario.spec.plan;
   TrainingPlan out;
   out.usable = usable_memory(scenario.machine.gpu);
@@ -216,6 +245,14 @@ TrainingPlan plan_training(const TrainingScenario& scenario, const Library& libr
     out.top.push_back(planner.simulated(one));
   }
   out.strategies = strategies_of(out, planner);
+  if (out.search.by_nodes.size() > 1) {
+    for (const auto& [nodes, best] : out.search.by_nodes) {
+      out.by_nodes.push_back(planner.simulated(best));
+    }
+  }
+  if (const PlanCandidate* cheapest = out.search.cheapest()) {
+    out.cheapest = planner.simulated(*cheapest);
+  }
   out.own = own_split(scenario, planner, kernels, collectives);
   // The engine knows contention that the formula does not: the best of each strategy, and the scenario's own
   // split, compete too.
@@ -270,6 +307,15 @@ json::Value plan_json(const TrainingScenario& scenario, const TrainingPlan& plan
   if (plan.own) {
     p["own"] = json_of(*plan.own);
   }
+  if (plan.cheapest) {
+    p["cheapest"] = json_of(*plan.cheapest);
+  }
+  p["cost"] = scenario.rates.hour_source;
+  json::Array nodes;
+  for (const PlannedSplit& one : plan.by_nodes) {
+    nodes.push_back(json_of(one));
+  }
+  p["nodes"] = json::Value(std::move(nodes));
   json::Array top, front, strategies;
   for (const PlannedSplit& one : plan.top) {
     top.push_back(json_of(one));
@@ -281,6 +327,8 @@ json::Value plan_json(const TrainingScenario& scenario, const TrainingPlan& plan
     point["nodes"] = one.point.nodes;
     point["step_time_formula"] = one.step;
     point["memory"] = one.memory;
+    point[scenario.rates.usd_per_hour ? "usd_per_million_tokens" : "gpu_seconds_per_million_tokens"] =
+        one.cost;
     front.push_back(std::move(point));
   }
   p["pareto"] = json::Value(std::move(front));

@@ -14,6 +14,7 @@ struct PlannedSplit {
   double mfu = 0.0;
   double tokens_per_s_per_gpu = 0.0;
   double samples_per_s_per_gpu = 0.0;
+  std::optional<double> usd_per_million_tokens;  // none: no price is known
   double spread80 = 0.0;  // 80 % of measurements lie within step / (1 + s) .. step (1 + s)
 };
 
@@ -29,7 +30,9 @@ struct TrainingPlan {
   std::vector<PlannedSplit> top;  // fastest first, by the engine
   std::size_t chosen = 0;         // of `top`: the simplest of those as good as the fastest
   std::vector<StrategyPlan> strategies;
-  std::optional<PlannedSplit> own;  // the scenario's, where it is legal and fits the GPU
+  std::vector<PlannedSplit> by_nodes;    // the fastest on each number of nodes, where several are tried
+  std::optional<PlannedSplit> cheapest;  // by the formula, of those that fit
+  std::optional<PlannedSplit> own;       // the scenario's, where it is legal and fits the GPU
   Bytes usable, margin;
   // Step of the best split with tensor parallelism over that of the best FSDP-only one; 0 where one does not
   // fit. Within 3 % the models cannot tell.
@@ -38,6 +41,10 @@ struct TrainingPlan {
 };
 
 TrainingPlan plan_training(const TrainingScenario& scenario, const Library& library,
+                           const SearchOptions& options = {});
+// The same with models at hand.
+TrainingPlan plan_training(const TrainingScenario& scenario, const kernels::KernelModel& kernels,
+                           const collectives::CollectiveModel& collectives,
                            const SearchOptions& options = {});
 
 // The scenario with a split in place, to run as it is.

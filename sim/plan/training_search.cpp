@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "sim/plan/worker_pool.h"
+#include "sim/report/training_report.h"
 #include "workloads/memory/serving_memory.h"
 #include "workloads/memory/training_memory.h"
 
@@ -50,6 +51,13 @@ const PlanCandidate& recommended(const std::vector<PlanCandidate>& best, double 
   return *out;
 }
 
+const PlanCandidate* SearchResult::cheapest() const {
+  const auto least =
+      std::min_element(front.begin(), front.end(),
+                       [](const PlanCandidate& a, const PlanCandidate& b) { return a.cost < b.cost; });
+  return least == front.end() ? nullptr : &*least;
+}
+
 PlanEvaluator::PlanEvaluator(const TrainingSpace& space, const kernels::KernelModel& kernels,
                              const collectives::CollectiveModel& collectives, const StepConstants& constants,
                              int nodes)
@@ -89,15 +97,16 @@ PlanCandidate PlanEvaluator::price(const PlanPoint& point) {
   out.compute = e.steady.si() - m * e.stages[e.slowest].exposed.si();
   out.rest = out.step - out.compute - out.exposed - out.bubble;
   out.again = e.hardware_flops / e.model_flops - 1.0;
+  const TrainingRates& rates = space_.scenario().rates;
+  const double gpu_seconds = out.step * job_.gpus / job_.tokens() * 1e6;
+  out.cost = rates.usd_per_hour ? rates.hourly(busy_share(e)) / 3600.0 * gpu_seconds : gpu_seconds;
   return out;
 }
 
 namespace {
 
-double cost_of(const PlanCandidate& c) { return c.point.nodes * c.step; }
-
 bool dominates(const PlanCandidate& a, const PlanCandidate& b) {
-  return a.step <= b.step && a.memory <= b.memory && cost_of(a) <= cost_of(b);
+  return a.step <= b.step && a.memory <= b.memory && a.cost <= b.cost;
 }
 
 // Collects candidates as they come, from one process or merged from several.
@@ -109,6 +118,10 @@ class Collector {
     StrategyResult& s = result_.strategies.at(static_cast<std::size_t>(strategy_of(c.point)));
     if (!s.best || before(c, *s.best)) {
       s.best = c;
+    }
+    const auto [of_nodes, is_first] = result_.by_nodes.try_emplace(c.point.nodes, c);
+    if (!is_first && before(c, of_nodes->second)) {
+      of_nodes->second = c;
     }
     add_best(c);
     add_front(c);
@@ -187,6 +200,10 @@ std::string packed(const SearchResult& r) {
       out.put(c);
     }
   }
+  out.put(r.by_nodes.size());
+  for (const auto& [nodes, c] : r.by_nodes) {
+    out.put(c);
+  }
   for (const StrategyResult& s : r.strategies) {
     out.put(s);
   }
@@ -208,7 +225,7 @@ void merge(const std::string& bytes, SearchResult& into, Collector& collector) {
   into.legal += in.take<std::int64_t>();
   into.fit += in.take<std::int64_t>();
   into.splits_done += in.take<std::size_t>();
-  for (int list = 0; list < 2; ++list) {
+  for (int list = 0; list < 3; ++list) {
     for (auto left = in.take<std::size_t>(); left > 0; --left) {
       collector.fitting(in.take<PlanCandidate>());
     }
@@ -255,7 +272,8 @@ class Worker {
   [[nodiscard]] bool stopped() const { return stop_ != nullptr && *stop_ != 0; }
   [[nodiscard]] const SearchResult& result() const { return result_; }
 
-  void run(const PlanSplit& split) {
+  // Ticks once for every `quantum` candidates.
+  void run(const PlanSplit& split, std::int64_t quantum, const std::function<void()>& tick) {
     auto evaluator = evaluators_.find(split.nodes);
     if (evaluator == evaluators_.end()) {
       evaluator =
@@ -263,7 +281,9 @@ class Worker {
     }
     PlanEvaluator& prices = evaluator->second;
     space_.each(split, [&](const PlanPoint& point) {
-      ++result_.candidates;
+      if (++result_.candidates % quantum == 0) {
+        tick();
+      }
       const std::string_view broken = prices.check(point);
       if (broken.empty()) {
         take(point, prices);
@@ -310,22 +330,27 @@ SearchResult search_training(const TrainingScenario& scenario, const kernels::Ke
   const TrainingSpace space(scenario);
   const std::vector<PlanSplit>& splits = space.splits();
   const int jobs = std::max(1, std::min(options.jobs, static_cast<int>(splits.size())));
+  std::int64_t total = 0;
+  for (const PlanSplit& split : splits) {
+    total += space.size_of(split);
+  }
+  constexpr std::int64_t ticks = 500;
+  const std::int64_t quantum = std::max<std::int64_t>(1, total / ticks);
   const auto work = [&](int worker, const std::function<void()>& tick) {
     Worker mine(space, kernels, collectives, constants, options.stop);
     for (auto i = static_cast<std::size_t>(worker); i < splits.size() && !mine.stopped();
          i += static_cast<std::size_t>(jobs)) {
-      mine.run(splits[i]);
-      tick();
+      mine.run(splits[i], quantum, tick);
     }
     return packed(mine.result());
   };
   const auto start = std::chrono::steady_clock::now();
-  std::size_t done = 0;
+  std::int64_t done = 0;
   const auto on_tick = [&] {
-    ++done;
+    done += quantum;
     if (options.progress) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      const double share = static_cast<double>(done) / static_cast<double>(splits.size());
+      const double share = std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
       options.progress(share, spent.count() * (1.0 / share - 1.0));
     }
   };

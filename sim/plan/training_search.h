@@ -22,6 +22,7 @@ struct PlanCandidate {
   PlanPoint point;
   double step = 0.0;    // s
   double memory = 0.0;  // bytes of the fullest stage, margin not counted
+  double cost = 0.0;    // USD per million tokens; GPU seconds, where no price is known
   // Where the step goes, s: computing in the passes, collectives that nothing hides, pipeline bubble, the
   // rest.
   double compute = 0.0, exposed = 0.0, bubble = 0.0, rest = 0.0;
@@ -54,6 +55,9 @@ struct SearchResult {
   std::size_t splits = 0, splits_done = 0;
   std::vector<PlanCandidate> best;   // fastest first, of those that fit
   std::vector<PlanCandidate> front;  // no other is faster, smaller and cheaper at once; fastest first
+  // The cheapest that fits, on the front; the fastest of equals.
+  [[nodiscard]] const PlanCandidate* cheapest() const;
+  std::map<int, PlanCandidate> by_nodes;  // the fastest that fits on so many nodes
   std::array<StrategyResult, kStrategies> strategies;
   std::map<std::string, std::int64_t> illegal;  // first rule broken, by scenario field
   [[nodiscard]] bool complete() const { return splits_done == splits; }

@@ -119,7 +119,54 @@ std::vector<PipelineSchedule> schedules_of(const PlanSpec& plan, const PlanPoint
                          : std::vector{one_forward_one_backward};
 }
 
+// Orders that a split can tell apart: groups of one rank have no place, and within a node all places are
+// equal.
+std::vector<int> orders_of(const TrainingScenario& s, const PlanSplit& split) {
+  const PlanSpec& plan = s.spec.plan;
+  std::vector<int> out = {0};
+  const auto& orders = placement_orders();
+  if ((!plan.exhaustive && !plan.placements) || split.nodes == 1) {
+    return out;
+  }
+  const auto shape = [&](std::size_t order) {
+    std::vector<Group> kept;
+    for (const Group group : orders[order]) {
+      const int degree = group == Group::tensor     ? split.tensor
+                         : group == Group::context  ? split.context
+                         : group == Group::pipeline ? split.pipeline
+                                                    : split.data;
+      if (degree > 1) {
+        kept.push_back(group);
+      }
+    }
+    return kept;
+  };
+  std::vector<std::vector<Group>> seen = {shape(0)};
+  for (std::size_t i = 1; i < orders.size(); ++i) {
+    std::vector<Group> one = shape(i);
+    if (std::find(seen.begin(), seen.end(), one) == seen.end()) {
+      seen.push_back(std::move(one));
+      out.push_back(static_cast<int>(i));
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+const std::vector<std::vector<Group>>& placement_orders() {
+  using enum Group;
+  static const std::vector<std::vector<Group>> orders = {
+      {tensor, context, data, pipeline},  // Megatron's
+      {tensor, context, pipeline, data},  // stages in the node, replicas across
+      {tensor, data, context, pipeline},  // a sequence over nodes
+      {tensor, pipeline, data, context},  // and stages in the node
+      {tensor, pipeline, context, data},  // stages next to the matrices
+      {data, context, tensor, pipeline},  // weights gathered in the node, matrices across
+      {context, data, tensor, pipeline}, {context, tensor, data, pipeline},  // keys and values in the node
+      {pipeline, tensor, context, data}};  // neighbouring stages side by side
+  return orders;
+}
 
 int complexity(const PlanPoint& p) {
   const PlanPoint plain;
@@ -127,7 +174,7 @@ int complexity(const PlanPoint& p) {
   return one(p.tensor > 1) + one(p.context > 1) + 2 * one(p.pipeline > 1) + one(p.expert > 1) +
          one(p.virtual_stages > 1) + one(p.shard_group > 0) + one(p.recompute_layers > 0) +
          one(p.sharding != Sharding::ddp) + one(p.recompute != Recompute::none) +
-         2 * one(p.offload != Offload::none) + one(!p.reshard) + one(p.pipeline_inside) +
+         2 * one(p.offload != Offload::none) + one(!p.reshard) + one(p.order != 0) +
          one(p.schedule != plain.schedule) + one(p.overlap_tensor);
 }
 
@@ -170,7 +217,7 @@ void TrainingSpace::each(const PlanSplit& split, const std::function<bool(const 
   const auto parameters = both(data, *software.overlap_parameters);
   const auto matrices = both(split.tensor > 1, *software.overlap_tensor);
   const auto sends = both(stages, *software.overlap_pipeline);
-  const auto inside = both(stages && data, false);
+  const std::vector<int> orders = orders_of(scenario_, split);
   PlanPoint p;
   p.nodes = split.nodes;
   p.tensor = split.tensor;
@@ -190,7 +237,7 @@ void TrainingSpace::each(const PlanSplit& split, const std::function<bool(const 
     loop(gradients, p.overlap_gradients, [&] {
       loop(parameters, p.overlap_parameters, [&] {
         loop(matrices, p.overlap_tensor, [&] {
-          loop(sends, p.overlap_pipeline, [&] { loop(inside, p.pipeline_inside, [&] { more = visit(p); }); });
+          loop(sends, p.overlap_pipeline, [&] { loop(orders, p.order, [&] { more = visit(p); }); });
         });
       });
     });
@@ -220,6 +267,31 @@ void TrainingSpace::each(const PlanSplit& split, const std::function<bool(const 
   });
 }
 
+std::int64_t TrainingSpace::size_of(const PlanSplit& split) const {
+  const PlanSpec& plan = scenario_.spec.plan;
+  const Choices c = choices_of(scenario_, split);
+  const auto size = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
+  std::int64_t schedules = 0, recomputes = 0, shards = 0;
+  for (const int chunks : c.virtual_stages) {
+    PlanPoint p;
+    p.pipeline = split.pipeline;
+    p.virtual_stages = chunks;
+    schedules += size(schedules_of(plan, p));
+  }
+  for (const Recompute recompute : c.recompute) {
+    recomputes += recompute == Recompute::full ? size(c.recompute_layers) : 1;
+  }
+  for (const Sharding sharding : c.sharding) {
+    const bool weights = sharding == Sharding::fsdp || sharding == Sharding::zero3;
+    shards += (sharding == Sharding::ddp ? 1 : size(c.shard_group)) * (weights ? 2 : 1);
+  }
+  // Each overlap both ways, where it matters.
+  const int data = split.data * split.context > 1 ? 2 : 0;
+  const int flags = plan.exhaustive ? data + (split.tensor > 1 ? 1 : 0) + (split.pipeline > 1 ? 1 : 0) : 0;
+  return size(c.micro_batch) * schedules * size(c.sequence_parallel) * recomputes * size(c.offload) * shards *
+         (std::int64_t{1} << flags) * size(orders_of(scenario_, split));
+}
+
 PlanPoint TrainingSpace::own() const {
   const TrainingJob& job = scenario_.job;
   const TrainingParallelism& s = job.parallelism;
@@ -240,8 +312,11 @@ PlanPoint TrainingSpace::own() const {
   p.offload = job.offload;
   p.sequence_parallel = job.sequence_parallel();
   p.reshard = s.reshard_after_forward;
-  p.pipeline_inside = !s.placement.empty() &&
-                      s.placement != std::vector{Group::tensor, Group::context, Group::data, Group::pipeline};
+  const auto& orders = placement_orders();
+  const auto own = std::find(orders.begin(), orders.end(), s.placement);
+  p.order = s.placement.empty()   ? 0
+            : own == orders.end() ? kOwnOrder
+                                  : static_cast<int>(own - orders.begin());
   p.overlap_gradients = *job.software.overlap_gradients;
   p.overlap_parameters = *job.software.overlap_parameters;
   p.overlap_tensor = *job.software.overlap_tensor;
@@ -250,7 +325,6 @@ PlanPoint TrainingSpace::own() const {
 }
 
 void TrainingSpace::apply(const PlanPoint& point, TrainingJob& out) const {
-  static const std::vector<Group> inside = {Group::tensor, Group::context, Group::pipeline, Group::data};
   out.gpus = point.nodes * scenario_.machine.gpus_per_node;
   TrainingParallelism& p = out.parallelism;
   p.tensor = point.tensor;
@@ -264,8 +338,10 @@ void TrainingSpace::apply(const PlanPoint& point, TrainingJob& out) const {
   p.sharding = point.sharding;
   p.sequence_parallel = point.sequence_parallel;
   p.reshard_after_forward = point.reshard;
-  if (point.pipeline_inside) {
-    p.placement = inside;
+  if (point.order == kOwnOrder) {
+    p.placement = scenario_.given.parallelism.placement;
+  } else if (point.order > 0) {
+    p.placement = placement_orders()[static_cast<std::size_t>(point.order)];
   } else {
     p.placement.clear();
   }

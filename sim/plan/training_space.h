@@ -19,10 +19,16 @@ struct PlanPoint {
   Sharding sharding = Sharding::ddp;
   Recompute recompute = Recompute::none;
   Offload offload = Offload::none;
-  bool sequence_parallel = false, reshard = true, pipeline_inside = false;
+  bool sequence_parallel = false, reshard = true;
+  int order = 0;  // of the groups, an index of placement_orders(); kOwnOrder: as the scenario has it
   bool overlap_gradients = true, overlap_parameters = true, overlap_tensor = false, overlap_pipeline = true;
   auto operator<=>(const PlanPoint&) const = default;
 };
+
+inline constexpr int kOwnOrder = -1;
+// Orders of the groups from neighbouring GPUs outwards; the first is the usual one. Data and context stay
+// side by side, for the ranks that hold the same weights are one group.
+const std::vector<std::vector<Group>>& placement_orders();
 
 // Knobs that differ from the plain data-parallel job: how much a reader has to understand. Ties go to fewer.
 int complexity(const PlanPoint& point);
@@ -38,6 +44,8 @@ class TrainingSpace {
   [[nodiscard]] const std::vector<PlanSplit>& splits() const { return splits_; }
   // Every candidate of a split, legal or not; `visit` sees each once, in a fixed order, until it says false.
   void each(const PlanSplit& split, const std::function<bool(const PlanPoint&)>& visit) const;
+  // How many that are.
+  [[nodiscard]] std::int64_t size_of(const PlanSplit& split) const;
   // The point that the scenario itself describes.
   [[nodiscard]] PlanPoint own() const;
   // The scenario's job with a point in place; `out` is a job of this space, whose other fields stay.

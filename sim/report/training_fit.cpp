@@ -10,17 +10,6 @@ namespace gpuplan::sim {
 
 namespace {
 
-std::string culprit_of(const StageMemory& m) {
-  const std::array<std::pair<const char*, Bytes>, 5> classes = {{{"weights", m.weights},
-                                                                 {"gradients", m.gradients},
-                                                                 {"optimizer", m.optimizer},
-                                                                 {"activations", m.activations + m.working},
-                                                                 {"buffers", m.buffers + m.context}}};
-  return std::max_element(classes.begin(), classes.end(),
-                          [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
-}
-
 // A change to the job, as --set would write it.
 struct Change {
   std::string text;
@@ -74,6 +63,17 @@ std::vector<Change> changes_of(const TrainingJob& job) {
 
 }  // namespace
 
+std::string largest_class(const StageMemory& m) {
+  const std::array<std::pair<const char*, Bytes>, 5> classes = {{{"weights", m.weights},
+                                                                 {"gradients", m.gradients},
+                                                                 {"optimizer", m.optimizer},
+                                                                 {"activations", m.activations + m.working},
+                                                                 {"buffers", m.buffers + m.context}}};
+  return std::max_element(classes.begin(), classes.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
 std::optional<TrainingMisfit> check_training_fit(const TrainingScenario& s, const Library& library) {
   TrainingMemory memory = plan_training_memory(s.machine.gpu, s.job);
   if (memory.fits()) {
@@ -81,7 +81,7 @@ std::optional<TrainingMisfit> check_training_fit(const TrainingScenario& s, cons
   }
   TrainingMisfit out;
   out.short_by = memory.peak().total() - memory.usable;
-  out.culprit = culprit_of(memory.peak());
+  out.culprit = largest_class(memory.peak());
   const auto kernels = kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir);
   const auto collectives = collectives::CollectiveModel::load(library.data_dir);
   const TrainingEstimator estimator(s.machine, kernels, collectives);

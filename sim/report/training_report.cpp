@@ -37,57 +37,22 @@ void add_memory(const StageMemory& m, Metrics& out) {
   out.add("training.memory.allocated_per_gpu", m.allocated().si(), kAllocatedSpread);
 }
 
-struct Prices {
-  std::optional<double> usd_per_hour, usd;
-  std::string hour_source, purchase_source;
-};
-Prices prices_of(const TrainingScenario& s, const Catalogue& catalogue) {
-  Prices out;
-  const PricePoint* rent = catalogue.latest_on_demand(s.machine.gpu.name);
-  const PricePoint* buy = catalogue.latest_purchase(s.machine.gpu.name);
-  out.usd_per_hour = s.spec.cost.usd_per_gpu_hour;
-  out.usd = s.spec.cost.usd_per_gpu;
-  out.hour_source = out.purchase_source = "scenario: cost";
-  if (!out.usd_per_hour) {
-    out.hour_source = "unknown: the catalogue has no on-demand price of " + s.machine.gpu.name;
-    if (rent != nullptr && rent->on_demand) {
-      out.usd_per_hour = rent->on_demand->si() * 3600.0;
-      out.hour_source =
-          fmt::format("catalogue: on demand, {} {}, {}", rent->vendor, rent->date, rent->source);
-    }
-  }
-  if (!out.usd) {
-    out.purchase_source = "unknown: the catalogue has no purchase price of " + s.machine.gpu.name;
-    if (buy != nullptr && buy->purchase) {
-      out.usd = buy->purchase->si();
-      out.purchase_source =
-          fmt::format("catalogue: purchase, {} {}, {}", buy->vendor, buy->date, buy->source);
-    }
-  }
-  return out;
-}
-
-void add_money(const TrainingScenario& s, const TrainingOutcome& o, const Prices& price, double busy,
-               Metrics& m) {
+void add_money(const TrainingScenario& s, const TrainingOutcome& o, double busy, Metrics& m) {
   const double gpus = s.job.gpus, step = o.estimate.step.si(), tokens = s.job.tokens();
   const double spread = o.estimate.spread80;
   const bool images = s.job.sees_images();
   const double things = images ? s.job.batch.global_batch : tokens;
-  if (price.usd_per_hour) {
-    const double hourly = *price.usd_per_hour * gpus;
+  const TrainingRates& rates = s.rates;
+  if (rates.usd_per_hour) {
+    const double hourly = rates.hourly(busy) * gpus;
     m.add("cost.usd_per_hour", hourly);
     m.add(images ? "cost.usd_per_million_samples" : "cost.usd_per_million_tokens",
           hourly / 3600.0 * step / things * 1e6, spread);
   }
-  if (price.usd) {
-    m.add("cost.capex", *price.usd * gpus);
+  if (rates.usd_per_gpu) {
+    m.add("cost.capex", *rates.usd_per_gpu * gpus);
   }
-  // As serving has it: TDP (0.15 + 0.85 of the time its kernels run), and the node's remaining power.
-  const double tdp = s.machine.gpu.tdp.si();
-  const double host = s.machine.node.power.si() > 0.0 && s.machine.node.gpu_count > 0
-                          ? std::max(0.0, s.machine.node.power.si() / s.machine.node.gpu_count - tdp)
-                          : 0.3 * tdp;
-  const double watts = (tdp * (0.15 + 0.85 * busy) + host) * gpus;
+  const double watts = rates.watts(busy) * gpus;
   m.add(images ? "cost.energy_per_sample" : "cost.energy_per_token", watts * step / things, spread);
   m.add("power.mean", watts);
 }
@@ -141,6 +106,11 @@ std::vector<std::pair<std::string_view, double>> step_parts(const StepEstimate& 
     out.emplace_back(name, seconds.si());
   }
   return out;
+}
+
+void add_memory_metrics(const StageMemory& memory, Result& out) {
+  Metrics metrics(out.metrics);
+  add_memory(memory, metrics);
 }
 
 FlopsPerSecond training_peak(const TrainingScenario& s) {
@@ -222,7 +192,15 @@ TrainingOutcome simulate_training(const TrainingScenario& s, const Library& libr
                            collectives::CollectiveModel::load(library.data_dir), options);
 }
 
-Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& library) {
+double busy_share(const StepEstimate& e) {
+  double kernels = 0.0;
+  for (const double seconds : e.kernel_seconds) {
+    kernels += seconds;
+  }
+  return std::min(1.0, kernels / e.step.si());
+}
+
+Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& /*library*/) {
   Result result;
   result.scenario = resolved_json(s);
   Metrics m(result.metrics);
@@ -242,12 +220,7 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   m.add("training.bubble_fraction", e.bubble.si() / step);
   m.add("training.exposed_communication_fraction", e.exposed.si() / step);
   add_memory(o.memory.peak(), m);
-  const Prices price = prices_of(s, library.hardware);
-  double busy = 0.0;
-  for (const double seconds : e.kernel_seconds) {
-    busy += seconds / step;
-  }
-  add_money(s, o, price, std::min(1.0, busy), m);
+  add_money(s, o, busy_share(e), m);
   result.provenance = json::Value(json::Object{});
   result.provenance["kernels"] =
       "kernel models of " + s.machine.gpu.name + " (gpuplan kernels explains each)";
@@ -268,14 +241,19 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   result.provenance["mfu"] = s.job.sees_images()
                                  ? "model FLOPs are 3 x the forward pass', 2 a multiply-add, no recomputation"
                                  : "model FLOPs as PaLM counts them: attention in full, no recomputation";
-  result.provenance["cost"] = price.hour_source;
-  result.provenance["capex"] = price.purchase_source;
+  result.provenance["cost"] = s.rates.hour_source;
+  result.provenance["capex"] = s.rates.purchase_source;
   add_bottlenecks(e, result.bottlenecks);
   result.warnings = s.notes;
   if (s.job.model.moe) {
     result.warnings.push_back(
         "mixture of experts: measured steps are 20 % (median) and up to twice as long or short, with the "
         "version of the software");
+    if (s.job.fine_tune.method != FineTune::full) {
+      result.warnings.push_back(
+          "fine-tuning of experts: they carry no additions, and expanding them from 4 bits takes no time "
+          "here");
+    }
   }
   return result;
 }

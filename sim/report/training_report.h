@@ -42,8 +42,16 @@ Result report_training(const TrainingScenario& scenario, const TrainingOutcome& 
 // What a step's time is made of (s), each part once: kernels by TrainingPart, "exposed", "bubble", ...
 std::vector<std::pair<std::string_view, double>> step_parts(const StepEstimate& estimate);
 
+// Share of the step that kernels run, as power is counted.
+double busy_share(const StepEstimate& estimate);
+
 // The peak FLOP/s that MFU is a share of: of the compute format, dense.
 FlopsPerSecond training_peak(const TrainingScenario& scenario);
+
+// The memory of a stage as metrics of the contract, for results that have no step.
+void add_memory_metrics(const StageMemory& memory, Result& out);
+// The class of tensors that takes most of it: "optimizer".
+std::string largest_class(const StageMemory& memory);
 
 struct TrainingMisfit {
   TrainingMemory memory;

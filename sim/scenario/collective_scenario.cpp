@@ -7,6 +7,7 @@
 
 #include "hwmodels/collectives/composed.h"
 #include "hwmodels/collectives/delay.h"
+#include "sim/scenario/variants.h"
 
 namespace gpuplan::sim {
 
@@ -17,39 +18,6 @@ constexpr std::int64_t kSmallest = 1024, kLargest = std::int64_t{1} << 30;
 // Fields of the document that a variant may lay something over.
 const std::vector<std::string> kVaried = {"name",     "machine", "custom_kernel", "nccl_version", "algorithm",
                                           "protocol", "faults",  "ecmp_seed",     "uneven"};
-
-// The document of each variant with its path, `at`.variants[i]. Problems are appended.
-std::vector<std::pair<json::Value, std::string>> documents_of_variants(
-    const json::Value& document, const std::vector<json::Value>& variants, const std::string& at,
-    std::vector<Problem>& problems) {
-  json::Value base = document;
-  std::erase_if(base.object(), [](const json::Member& member) { return member.first == "variants"; });
-  std::vector<std::pair<json::Value, std::string>> out;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < variants.size(); ++i) {
-    const std::string path = fmt::format("{}.variants[{}]", at, i);
-    const json::Value* name = variants[i].find("name");
-    if (name == nullptr || !name->is_string() || name->string().empty()) {
-      problems.push_back({path + ".name", name == nullptr ? "nothing" : json::excerpt(*name), "a name", ""});
-      continue;
-    }
-    if (std::find(names.begin(), names.end(), name->string()) != names.end()) {
-      problems.push_back({path + ".name", "\"" + name->string() + "\" again", "a name of its own", ""});
-    }
-    names.push_back(name->string());
-    for (const json::Member& member : variants[i].object()) {
-      if (std::find(kVaried.begin(), kVaried.end(), member.first) == kVaried.end()) {
-        problems.push_back({path + "." + member.first, "a field that all variants share",
-                            "machine, algorithm and other ways to run the same collectives",
-                            did_you_mean(member.first, kVaried)});
-      }
-    }
-    json::Value merged = base;
-    json::merge(merged, variants[i]);
-    out.emplace_back(std::move(merged), path);
-  }
-  return out;
-}
 
 // What the fields of one document say together.
 void check_together(const CollectiveScenarioSpec& spec, const std::string& at,
@@ -171,7 +139,9 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
   const std::string at = name + ": $";
   CollectiveScenario out = resolve_at(document, at, library);
   std::vector<Problem> problems;
-  for (const auto& [merged, path] : documents_of_variants(document, out.spec.variants, at, problems)) {
+  const VariantFields fields{kVaried, "machine, algorithm and other ways to run the same collectives"};
+  for (const auto& [merged, path] :
+       documents_of_variants(document, out.spec.variants, at, fields, problems)) {
     try {
       out.variants.push_back(resolve_at(merged, path, library));
     } catch (const InputError& error) {

@@ -11,21 +11,8 @@ namespace gpuplan::sim {
 
 namespace {
 
-[[noreturn]] void bad_set(const std::string& assignment, const std::string& found) {
-  throw InputError(
-      Problem{"--set " + assignment.substr(0, 80), found, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
-}
-
-}  // namespace
-
-void set_path(json::Value& document, const std::string& assignment) {
-  const std::size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    bad_set(assignment, equals == 0 ? "no path" : "no '='");
-  }
-  const std::string path = assignment.substr(0, equals);
-  const std::string text = assignment.substr(equals + 1);
-
+// The place that `path` names, created where missing; nullptr with the reason in `why`.
+json::Value* place_at(json::Value& document, const std::string& path, std::string& why) {
   json::Value* at = &document;
   std::size_t i = path.rfind("$.", 0) == 0 ? 2 : 0;
   while (i < path.size()) {
@@ -34,10 +21,12 @@ void set_path(json::Value& document, const std::string& assignment) {
       std::size_t index = 0;
       if (close == std::string::npos ||
           std::from_chars(path.data() + i + 1, path.data() + close, index).ptr != path.data() + close) {
-        bad_set(assignment, "a malformed index");
+        why = "a malformed index";
+        return nullptr;
       }
       if (!at->is_array() || index >= at->array().size()) {
-        bad_set(assignment, "an index outside the array");
+        why = "an index outside the array";
+        return nullptr;
       }
       at = &at->array()[index];
       i = close + 1;
@@ -46,7 +35,8 @@ void set_path(json::Value& document, const std::string& assignment) {
       const std::size_t end = path.find_first_of(".[", i);
       const std::string key = path.substr(i, end == std::string::npos ? end : end - i);
       if (key.empty()) {
-        bad_set(assignment, "an empty field name");
+        why = "an empty field name";
+        return nullptr;
       }
       if (!at->is_object()) {
         *at = json::Value(json::Object{});  // "gpu": "X" becomes an object when a field of it is set
@@ -55,11 +45,41 @@ void set_path(json::Value& document, const std::string& assignment) {
       i = end == std::string::npos ? path.size() : end;
     }
   }
+  return at;
+}
+
+}  // namespace
+
+void set_path(json::Value& document, const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  std::string why;
+  json::Value* at = nullptr;
+  if (equals == std::string::npos || equals == 0) {
+    why = equals == 0 ? "no path" : "no '='";
+  } else {
+    at = place_at(document, assignment.substr(0, equals), why);
+  }
+  if (at == nullptr) {
+    throw InputError(
+        Problem{"--set " + assignment.substr(0, 80), why, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
+  }
+  const std::string text = assignment.substr(equals + 1);
   try {
     *at = json::parse(text, "--set");
   } catch (const InputError&) {
     *at = json::Value(text);  // a bare word is a string
   }
+}
+
+void set_value(json::Value& document, const std::string& path, const json::Value& value,
+               const std::string& where) {
+  std::string why = "no path";
+  json::Value* at = path.empty() ? nullptr : place_at(document, path, why);
+  if (at == nullptr) {
+    throw InputError(
+        Problem{where, why + ": \"" + path.substr(0, 80) + "\"", "a path such as machine.nodes", ""});
+  }
+  *at = value;
 }
 
 ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides) {

@@ -15,7 +15,7 @@ struct PlanSpec {
   std::vector<Recompute> recompute;
   std::vector<PipelineSchedule> schedule;
   std::vector<Offload> offload;
-  bool exhaustive = false;
+  bool exhaustive = false, placements = false;
   double memory_margin = 0.03;
   double tie = 0.01;
   int keep = 10;
@@ -35,8 +35,13 @@ void describe(V& v, PlanSpec& s) {
   v.field("recompute", s.recompute, "tried; default: none, full and what the framework offers between");
   v.field("schedule", s.schedule, "tried; default: 1f1b, or interleaved with virtual stages");
   v.field("offload", s.offload, "tried; default: as the scenario has it");
-  v.field("exhaustive", s.exhaustive,
-          "every micro-batch, every count of recomputed layers, every overlap and schedule besides");
+  v.field(
+      "exhaustive", s.exhaustive,
+      "every micro-batch, every count of recomputed layers, every overlap, schedule and placement besides");
+  v.field(
+      "placements", s.placements,
+      "every order of tensor, context, data and pipeline groups over the GPUs, not the usual one alone; an "
+      "exhaustive search tries them anyway");
   v.field("memory_margin", s.memory_margin,
           "share of the usable memory that a plan must leave free, beyond context, NCCL buffers and "
           "fragmentation, which are counted",

@@ -45,6 +45,9 @@ ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::
 // Applies "traffic.rate=10", "engine.policy=priority", "traffic.stages[0].rate=3": the value is JSON where it
 // parses as JSON, else a string. Missing objects are created; InputError for a malformed path.
 void set_path(json::Value& document, const std::string& assignment);
+// The same with a path and a value; problems carry `where`, the place in the scenario that names the path.
+void set_value(json::Value& document, const std::string& path, const json::Value& value,
+               const std::string& where);
 
 // JSON Schema of scenarios.
 json::Value serving_schema();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "sim/scenario/training_study.h"
+
 namespace gpuplan::sim {
 
 namespace {
@@ -60,7 +62,11 @@ bool is_of_split(std::string_view field) {
 
 TrainingScenario resolve_training(const json::Value& document, const std::string& name,
                                   const std::string& base_dir, const Library& library, SplitCheck check) {
-  const std::string at = name + ": $";
+  return resolve_training_at(document, name + ": $", base_dir, library, check);
+}
+
+TrainingScenario resolve_training_at(const json::Value& document, const std::string& at,
+                                     const std::string& base_dir, const Library& library, SplitCheck check) {
   std::vector<Problem> problems;
   TrainingScenario out;
   json::read(document, at, out.spec, problems);
@@ -81,6 +87,8 @@ TrainingScenario resolve_training(const json::Value& document, const std::string
       out.given = spec;
     }
     resolve_machine(out, at + ".machine", problems);
+    out.rates =
+        resolve_rates(spec.cost, out.machine.gpu, out.machine.node, library.hardware, at + ".cost", problems);
     job.gpus = out.machine.nodes * out.machine.gpus_per_node;
     job.parallelism = spec.parallelism;
     job.batch = spec.batch;
@@ -134,7 +142,17 @@ json::Value training_schema() {
   for (const json::Member& member : schema.object()) {
     out[member.first] = member.second;
   }
-  (*out.find("properties")->find("kind"))["const"] = "training";
+  json::Value& properties = *out.find("properties");
+  (*properties.find("kind"))["const"] = "training";
+  // A variant is a part of this document with a name.
+  json::Value variant;
+  variant["type"] = "object";
+  for (const std::string& field : training_variant_fields().names) {
+    variant["properties"][field] = field == "name" ? *properties.find(field) : json::parse("{}", "any patch");
+  }
+  variant["required"] = json::Value(json::Array{json::Value("name")});
+  variant["additionalProperties"] = false;
+  (*properties.find("variants"))["items"] = std::move(variant);
   return out;
 }
 

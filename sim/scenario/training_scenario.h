@@ -7,7 +7,8 @@
 
 #include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/plan_spec.h"
-#include "sim/scenario/serving_spec.h"
+#include "sim/scenario/training_cost.h"
+#include "sim/scenario/vary_spec.h"
 #include "sim/training/placement.h"
 #include "workloads/training/job.h"
 
@@ -29,8 +30,10 @@ struct TrainingSpec {
   FineTuneSpec fine_tune;
   TrainingSoftware software;
   double expert_imbalance = 1.0;
-  CostSpec cost;
+  TrainingCostSpec cost;
   PlanSpec plan;
+  std::vector<json::Value> variants;
+  std::vector<VarySpec> vary;
   std::int64_t seed = 1;
 };
 template <class V>
@@ -58,7 +61,14 @@ void describe(V& v, TrainingSpec& s) {
   v.field("expert_imbalance", s.expert_imbalance, "tokens of the most loaded rank's experts over the mean",
           json::Range{.min = 1, .max = 1000});
   v.field("cost", s.cost, "money");
-  v.field("plan", s.plan, "what `gpuplan plan` varies");
+  v.field("plan", s.plan,
+          "what `gpuplan plan` varies; a variant that has a `plan` runs the best split within it");
+  v.field(
+      "variants", s.variants,
+      "what else could run, set beside each other: name, and fields laid over this document (null removes "
+      "one)");
+  v.field("vary", s.vary,
+          "fields to sweep, one at a time, with the winner at each value and where it changes");
   v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
 }
 
@@ -67,6 +77,7 @@ struct TrainingScenario {
   TrainingSpec given;  // as the document has it
   TrainingMachine machine;
   TrainingJob job;
+  TrainingRates rates;
   std::vector<std::string> notes;
 };
 
@@ -77,6 +88,10 @@ enum class SplitCheck { required, open };
 TrainingScenario resolve_training(const json::Value& document, const std::string& name,
                                   const std::string& base_dir, const Library& library,
                                   SplitCheck check = SplitCheck::required);
+
+// The same below a path of the document, such as "S.json: $.variants[1]".
+TrainingScenario resolve_training_at(const json::Value& document, const std::string& at,
+                                     const std::string& base_dir, const Library& library, SplitCheck check);
 
 json::Value resolved_json(const TrainingScenario& scenario);
 json::Value training_schema();

@@ -89,6 +89,29 @@ TEST_CASE("diagnose: names the measurement that separates two explanations, and 
   CHECK(none.ranked.front().id != "input_copy");
 }
 
+TEST_CASE(
+    "diagnose: links busy beside kernels accuse nobody, and SM, HBM, PCIe and NVLink alone leave several") {
+  // Input fetched ahead and collectives hidden: 10 % of PCIe, a quarter of NVLink.
+  CHECK(diagnosed(R"("observed": {"gpu_active": 1.0, "sm_active": 0.93, "tensor_active": 0.5,
+                     "dram_active": 0.4, "pcie_rx": 2.4e9, "nvlink": 7.5e10, "power": 350, "clock": 1.38e9})")
+            .ranked.front()
+            .id == "kernels");
+  const ProfileScenario p = resolve_profile(
+      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/profile/training-35-percent.json"), "p",
+      library());
+  const Diagnoses found = diagnose(p.observation, p.capacities);
+  CHECK(found.ranked.front().probability < 0.6);
+  // PCIe at 1 % is no copy that stops kernels; HBM at 20 % is no GPU that is full.
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(found.ranked[i].id != "input_copy");
+    CHECK(found.ranked[i].id != "kernels");
+    CHECK(found.ranked[i].probability > 0.1);
+  }
+  REQUIRE(found.next);
+  CHECK(found.next->counter == Counter::gpu_active);  // idle while it waits, or kernels that do little
+  CHECK(std::abs(found.next->if_likeliest - found.next->if_instead) > 0.4);
+}
+
 TEST_CASE("diagnose: recognises noisy counters of each explanation") {
   const Capacities capacities = profile(R"("observed": {"sm_active": 0.5})").capacities;
   const std::vector<Explained> all = explanations(capacities);

@@ -123,7 +123,16 @@ std::string diagnoses_text(const sim::ProfileScenario& scenario, const sim::Diag
       rest += d.probability;
     }
   }
-  text += left > 0 ? fmt::format("{:>6}  {} other explanations together\n", percent(rest), left) : "";
+  if (left > 0) {
+    std::string names;
+    for (std::size_t i = found.ranked.size() - left;
+         i < found.ranked.size() && i < found.ranked.size() - left + 3; ++i) {
+      names += fmt::format("{}{} {}", names.empty() ? "" : ", ", found.ranked[i].id,
+                           percent(found.ranked[i].probability));
+    }
+    text += fmt::format("{:>6}  ", percent(rest)) +
+            wrap(fmt::format("{} other explanations together, first {}", left, names), 72, 8) + "\n";
+  }
   const sim::Diagnosis& first = found.ranked.front();
   if (!first.moves.empty()) {
     text += "\nwhat would help, if it is " + std::string(first.id) + "\n";

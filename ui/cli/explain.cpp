@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "sim/plan/training_plan.h"
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
 #include "sim/report/together_report.h"
 #include "sim/report/training_explain.h"
+#include "sim/scenario/training_study.h"
 #include "sim/serving/simulation.h"
 #include "ui/cli/collective_comparison_text.h"
 #include "ui/cli/command.h"
@@ -227,7 +229,46 @@ int explain_collectives(const sim::ScenarioFile& file, const std::vector<std::st
   return kDone;
 }
 
+// Headlines, or the metrics asked for, of each variant that fits: "variant: metric".
+int explain_training_study(const sim::ScenarioFile& file, const std::vector<std::string>& words,
+                           bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingStudy study =
+      sim::resolve_training_study(file.document, file.name, file.base_dir, library);
+  const auto collectives = collectives::CollectiveModel::load(library.data_dir);
+  std::vector<Part> parts;
+  json::Value provenance;
+  for (const sim::TrainingCase& one : study.variants) {
+    sim::TrainingScenario s = *one.scenario;
+    const auto kernels = kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir);
+    if (one.search) {
+      const sim::TrainingPlan plan = sim::plan_training(s, kernels, collectives);
+      if (plan.top.empty()) {
+        continue;
+      }
+      s = sim::with_split(s, plan.top[plan.chosen]);
+    }
+    if (!plan_training_memory(s.machine.gpu, s.job).fits()) {
+      continue;
+    }
+    const sim::TrainingEstimator estimator(s.machine, kernels, collectives);
+    const sim::TrainingOutcome outcome = sim::simulate_training(s, kernels, collectives);
+    const sim::Result result = sim::report_training(s, outcome, library);
+    provenance = result.provenance;
+    for (const std::string& metric : words.empty() ? sim::training_headlines() : words) {
+      sim::ExplanationText text = sim::explain_training(s, outcome, result, estimator, metric);
+      parts.push_back({one.name + ": " + metric, result.find(metric)->value, one.name + ": " + text.title,
+                       std::move(text.lines)});
+    }
+  }
+  print_parts(parts, "metric", provenance, as_json);
+  return parts.empty() ? kDoesNotFit : kDone;
+}
+
 int explain_training(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  if (sim::compares_training(file.document)) {
+    return explain_training_study(file, words, as_json);
+  }
   const sim::Library library = sim::Library::load(data_root());
   const sim::TrainingScenario scenario =
       sim::resolve_training(file.document, file.name, file.base_dir, library);

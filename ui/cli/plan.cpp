@@ -42,6 +42,13 @@ std::string item(const std::string& left, const std::string& right) {
   return left + wrap(filler + " " + right, 80, indent).substr(indent) + "\n";
 }
 
+// "$0.115" a million tokens.
+std::string money(double usd) { return fmt::format("${:.3g}", usd); }
+
+std::string nodes_of(const sim::PlanPoint& point) {
+  return fmt::format("{} {}", point.nodes, point.nodes == 1 ? "node" : "nodes");
+}
+
 std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& plan) {
   const sim::PlannedSplit& best = plan.top[plan.chosen];
   const double step = best.step.si();
@@ -53,6 +60,10 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
                      si(step * (1.0 + best.spread80), "s"),
                      images ? best.samples_per_s_per_gpu : best.tokens_per_s_per_gpu,
                      images ? "images" : "tokens", percent(best.mfu));
+  if (best.usd_per_million_tokens) {
+    out += fmt::format("  {} per million tokens{}\n", money(*best.usd_per_million_tokens),
+                       s.spec.cost.owned ? ", electricity included" : ", rented");
+  }
   out += fmt::format("  {} GB of {} usable; {} kept free besides ({} of it)\n",
                      gigabytes(best.candidate.memory), gigabytes(plan.usable.si()),
                      gigabytes(plan.margin.si()), percent(s.spec.plan.memory_margin));
@@ -60,6 +71,16 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
     const double own = plan.own->step.si();
     out += fmt::format("  the scenario's own split takes {} ({:+.1f} %)\n", si(own, "s"),
                        100.0 * (own / step - 1.0));
+  }
+  if (plan.cheapest && plan.cheapest->usd_per_million_tokens && best.usd_per_million_tokens &&
+      *plan.cheapest->usd_per_million_tokens < 0.99 * *best.usd_per_million_tokens) {
+    out += "  " +
+           wrap(fmt::format("cheapest: {} per million tokens at {} a step, on {}: {}",
+                            money(*plan.cheapest->usd_per_million_tokens), si(plan.cheapest->step.si(), "s"),
+                            nodes_of(plan.cheapest->candidate.point),
+                            sim::text_of(plan.cheapest->candidate.point)),
+                78, 4) +
+           "\n";
   }
   if (plan.chosen > 0) {
     out += fmt::format("  the simplest within {} of the fastest ({})\n", percent(s.spec.plan.tie),
@@ -80,20 +101,50 @@ std::string top_text(const sim::TrainingPlan& plan) {
   return out;
 }
 
-// `nodes`: whether their number is searched too.
-std::string front_text(const sim::TrainingPlan& plan, bool nodes) {
+// Fastest, smallest, cheapest, and those between them.
+std::string front_text(const sim::TrainingScenario& s, const sim::TrainingPlan& plan) {
   constexpr std::size_t shown = 8;
+  const bool nodes = s.spec.plan.nodes.size() > 1, priced = s.rates.usd_per_hour.has_value();
   const std::vector<sim::PlanCandidate>& front = plan.search.front;
   std::string out = "\n" + styled("Pareto front", Style::heading) +
-                    fmt::format("   time, memory and cost; {} of {} points, by the formula\n",
-                                std::min(shown, front.size()), front.size());
+                    fmt::format("   time, memory, {} a million tokens; {} of {}, by the formula\n",
+                                priced ? "USD" : "GPU seconds", std::min(shown, front.size()), front.size());
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < std::min(shown, front.size()); ++i) {
-    // Spread evenly from the fastest to the smallest.
-    const std::size_t at = front.size() <= shown ? i : i * (front.size() - 1) / (shown - 1);
+    // Spread evenly from the fastest to the slowest.
+    places.push_back(front.size() <= shown ? i : i * (front.size() - 1) / (shown - 1));
+  }
+  const auto mark = [&](const sim::PlanCandidate* one) {
+    const auto at = static_cast<std::size_t>(one - front.data());
+    if (std::find(places.begin(), places.end(), at) == places.end()) {
+      places.push_back(at);
+    }
+  };
+  mark(plan.search.cheapest());
+  mark(&*std::min_element(front.begin(), front.end(),
+                          [](const auto& a, const auto& b) { return a.memory < b.memory; }));
+  std::sort(places.begin(), places.end());
+  for (const std::size_t at : places) {
     const sim::PlanCandidate& one = front[at];
-    out += item(fmt::format("  {:>9} {:>6} GB  ", si(one.step, "s"), gigabytes(one.memory)),
-                fmt::format("{}{}", nodes ? fmt::format("{} nodes: ", one.point.nodes) : "",
-                            sim::text_of(one.point)));
+    out += item(fmt::format("  {:>9} {:>6} GB {:>7}  ", si(one.step, "s"), gigabytes(one.memory),
+                            priced ? money(one.cost) : fmt::format("{:.3g}", one.cost)),
+                fmt::format("{}{}", nodes ? nodes_of(one.point) + ": " : "", sim::text_of(one.point)));
+  }
+  return out;
+}
+
+// The fastest on each number of nodes.
+std::string nodes_text(const sim::TrainingPlan& plan) {
+  if (plan.by_nodes.empty()) {
+    return "";
+  }
+  std::string out = "\n" + styled("nodes", Style::heading) +
+                    "   the fastest on so many: step, tokens/s/GPU, USD per million tokens\n";
+  for (const sim::PlannedSplit& one : plan.by_nodes) {
+    out += item(fmt::format("  {:>5} {:>9} {:>8} {:>7}  ", one.candidate.point.nodes, si(one.step.si(), "s"),
+                            grouped(one.tokens_per_s_per_gpu),
+                            one.usd_per_million_tokens ? money(*one.usd_per_million_tokens) : "-"),
+                sim::text_of(one.candidate.point));
   }
   return out;
 }
@@ -153,7 +204,7 @@ std::string plan_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
   if (plan.top.empty()) {
     out += "\n" + styled("nothing fits", Style::bad) + "\n";
   } else {
-    out += best_text(s, plan) + top_text(plan) + front_text(plan, !s.spec.plan.nodes.empty());
+    out += best_text(s, plan) + top_text(plan) + nodes_text(plan) + front_text(s, plan);
   }
   return out + (plan.strategies.empty() ? "" : strategies_text(plan));
 }

@@ -22,6 +22,7 @@
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_comparison_text.h"
 #include "ui/cli/training_text.h"
 
 namespace gpuplan::cli {
@@ -227,6 +228,29 @@ int run_collectives(const sim::ScenarioFile& file, const po::variables_map& opti
   return kDone;
 }
 
+// Exit code 4 where no variant fits.
+int run_training_study(const sim::ScenarioFile& file, const po::variables_map& options) {
+  if (options.count("trace") > 0) {
+    throw UsageError{"--trace: of one variant, in a scenario without variants"};
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::TrainingStudy study =
+      sim::resolve_training_study(file.document, file.name, file.base_dir, library);
+  sim::ComparisonOptions how;
+  how.training.all_ranks = options.count("all-ranks") > 0;
+  how.formula = options.count("estimate") > 0;
+  std::optional<ProgressBar> progress;
+  if (options.count("quiet") == 0) {
+    progress.emplace();
+    how.progress = [&](double fraction) { progress->show(fraction); };
+  }
+  const sim::TrainingComparison comparison = sim::compare_training(study, library, how);
+  progress.reset();
+  print(options.count("json") > 0 ? json::dump(sim::comparison_json(study, comparison), 2) + "\n"
+                                  : training_comparison_text(study, comparison));
+  return comparison.winner ? kDone : kDoesNotFit;
+}
+
 int run_training(const sim::ScenarioFile& file, const po::variables_map& options) {
   if (options.count("kernels") > 0) {
     throw UsageError{"--kernels: not for a training scenario; gpuplan explain names each kernel"};
@@ -235,6 +259,9 @@ int run_training(const sim::ScenarioFile& file, const po::variables_map& options
   const bool all_ranks = options.count("all-ranks") > 0, formula = options.count("estimate") > 0;
   if ((trace && (all_ranks || formula)) || (all_ranks && formula)) {
     throw UsageError{"--trace, --all-ranks and --estimate: one of them"};
+  }
+  if (sim::compares_training(file.document)) {
+    return run_training_study(file, options);
   }
   const sim::Library library = sim::Library::load(data_root());
   const sim::TrainingScenario scenario =

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "workloads/training/low_rank.h"
 #include "workloads/training/passes.h"
 #include "workloads/training/stages.h"
 
@@ -72,20 +73,21 @@ void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
 }
 
 void add_sharded(const TrainingJob& job, double elements, LayerWork& work) {
-  if (!job.shards_weights() || job.fine_tune.method != FineTune::full) {
+  if (!job.shards_weights()) {
     return;
   }
+  const bool frozen = job.fine_tune.method != FineTune::full;  // gathered alike, with nothing to scatter
   const Scope scope = scope_of(job);
   const bool hides = *job.software.overlap_parameters;
+  const double sent = elements * (frozen ? frozen_bytes(job) : job.gather_bytes());
   // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
-  add(work.gather_forward, "gather weights", Collective::all_gather, Group::shard, scope.shards,
-      elements * job.gather_bytes(), hides);
+  add(work.gather_forward, "gather weights", Collective::all_gather, Group::shard, scope.shards, sent, hides);
   if (job.parallelism.reshard_after_forward) {
     add(work.gather_backward, "gather weights again", Collective::all_gather, Group::shard, scope.shards,
-        elements * job.gather_bytes(), hides);
+        sent, hides);
   }
   add(work.scatter, "scatter gradients", Collective::reduce_scatter, Group::shard, scope.shards,
-      elements * job.reduce_bytes(), *job.software.overlap_gradients);
+      frozen ? 0.0 : elements * job.reduce_bytes(), *job.software.overlap_gradients);
 }
 
 StageWork lower_stage(const TrainingJob& job, int stage) {

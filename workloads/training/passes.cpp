@@ -1,5 +1,7 @@
 #include "workloads/training/passes.h"
 
+#include "workloads/training/low_rank.h"
+
 namespace gpuplan {
 
 using collectives::Collective;
@@ -32,7 +34,11 @@ void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, 
   work.backward.kernels.push_back(gemm(tokens, in, out));
   work.flops += 4.0 * static_cast<double>(tokens) * static_cast<double>(out) * static_cast<double>(in);
   if (job.fine_tune.method != FineTune::full) {
-    return;  // frozen; the low-rank additions cost little beside (assumed nothing)
+    if (part != TrainingPart::head) {  // the output matrix has no additions and stays in 16 bits
+      add_expansion(job, work, part, static_cast<double>(out) * static_cast<double>(in));
+      add_low_rank(job, work, part, tokens, out, in);
+    }
+    return;
   }
   work.flops += 2.0 * static_cast<double>(tokens) * static_cast<double>(out) * static_cast<double>(in);
   work.weights.kernels.push_back(gemm(in, out, tokens));
