@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/report/training_run_report.h"
 #include "workloads/memory/activation.h"
 #include "workloads/training/stages.h"
 
@@ -45,7 +46,8 @@ void explain_step(const TrainingScenario& s, const TrainingOutcome& o, const Tra
                               ms(e.reduce.si()), ms(e.gather.si()), ms(e.optimizer.si()),
                               ms(e.transfer.si())));
   lines.push_back(fmt::format("once a step on the host {} (assumed); stragglers x {:.3f} (jitter assumed)",
-                              ms(e.overhead.si()), 1.0 + e.straggle / (e.step - e.straggle)));
+                              ms(e.overhead.si()), 1.0 + e.straggle / (e.step - e.straggle - e.input)));
+  explain_host(s, o, estimator, lines);
   lines.push_back(fmt::format("step = {:.4g} s", e.step.si()));
   lines.push_back(
       fmt::format("matrix and attention kernels take {:.3f} times their time alone (sustained clock)",
@@ -108,6 +110,9 @@ ExplanationText explain_training(const TrainingScenario& s, const TrainingOutcom
   ExplanationText out;
   out.title = fmt::format("{} = {:.6g}", metric, result.number(metric));
   const StepEstimate& e = o.estimate;
+  if (explain_surroundings(s, o, estimator, metric, out.lines)) {
+    return out;
+  }
   if (metric.find(".memory.") != std::string::npos) {
     explain_memory(s, o, out.lines);
   } else if (metric == "training.mfu" || metric == "training.hfu" ||

@@ -76,7 +76,7 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
 const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
   const TrainingParallelism& p = job.parallelism;
   static const Streams none;
-  if (!job.shards_weights()) {
+  if (!job.shards_weights() && job.offload != Offload::optimizer_and_weights) {
     return none;
   }
   const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
@@ -85,6 +85,7 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
                           .number(job.shard_ranks())
                           .small(*job.precision.gather, *job.precision.reduce, p.reshard_after_forward,
                                  *job.software.overlap_parameters, *job.software.overlap_gradients)
+                          .small(job.shards_weights(), job.offload)
                           .group(Group::shard)
                           .key();
   return found_or(streams_, key, [&] {
@@ -93,7 +94,11 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
       add_sharded_layer(job, experts, work);
       return streams_of(estimator_, job, work);
     };
-    return Streams{of(false), job.model.moe ? of(true) : StreamCost{}};
+    const auto at_end = [&](const LayerWork& work) {
+      return job.offload == Offload::none ? StreamCost{} : streams_of(estimator_, job, work);
+    };
+    return Streams{of(false), job.model.moe ? of(true) : StreamCost{}, at_end(lower_embedding(job)),
+                   at_end(lower_head(job))};
   });
 }
 
@@ -150,9 +155,12 @@ const StepCosts& StepCostCache::costs(const TrainingJob& job) {
   costs_.head = layers.head;
   costs_.dense_stream = weights.dense;
   costs_.sparse_stream = weights.sparse;
+  costs_.embedding_stream = weights.embedding;
+  costs_.head_stream = weights.head;
   costs_.stages = stages(job);
   costs_.send = edge.send;
   costs_.rejoin = edge.rejoin;
+  costs_.input = price_input(estimator_, job);
   return costs_;
 }
 

@@ -34,7 +34,7 @@ class StepCostCache {
     PassCost dense, sparse, embedding, head;
   };
   struct Streams {
-    StreamCost dense, sparse;
+    StreamCost dense, sparse, embedding, head;
   };
   struct Boundary {
     double send = 0.0, rejoin = 0.0;

@@ -1,6 +1,7 @@
 #include "sim/training/step_costs.h"
 
 #include "sim/training/estimate.h"
+#include "sim/training/offload_price.h"
 
 namespace gpuplan::sim {
 
@@ -51,9 +52,13 @@ double total_of(const TrainingEstimator& estimator, const TrainingJob& job,
 }
 
 StreamCost streams_of(const TrainingEstimator& estimator, const TrainingJob& job, const LayerWork& work) {
-  return {total_of(estimator, job, work.gather_forward), total_of(estimator, job, work.gather_backward),
+  return {total_of(estimator, job, work.gather_forward),
+          total_of(estimator, job, work.gather_backward),
           total_of(estimator, job, work.scatter),
-          !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass};
+          !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass,
+          load_time(estimator, job, work.load_forward),
+          load_time(estimator, job, work.load_backward),
+          job.software.overlap_offload.value_or(true)};
 }
 
 StageCost cost_of(const TrainingEstimator& estimator, const TrainingJob& job, const StageWork& work) {
@@ -68,7 +73,7 @@ StageCost cost_of(const TrainingEstimator& estimator, const TrainingJob& job, co
           cost_of(estimator, job, work.optimizer),
           exchange(work.reduce),
           exchange(work.parameters),
-          work.host_transfer};
+          cost_of(estimator, job, work.offload)};
 }
 
 double send_of(const TrainingEstimator& estimator, const TrainingJob& job, Bytes boundary) {
@@ -86,12 +91,15 @@ StepCosts costs_of(const TrainingEstimator& estimator, const TrainingJob& job, c
   out.head = passes_of(estimator, job, step.head);
   out.dense_stream = streams_of(estimator, job, step.dense);
   out.sparse_stream = streams_of(estimator, job, step.sparse);
+  out.embedding_stream = streams_of(estimator, job, step.embedding);
+  out.head_stream = streams_of(estimator, job, step.head);
   out.stages.reserve(step.stages.size());
   for (const StageWork& work : step.stages) {
     out.stages.push_back(cost_of(estimator, job, work));
   }
   out.send = send_of(estimator, job, step.boundary);
   out.rejoin = total_of(estimator, job, step.rejoin);
+  out.input = price_input(estimator, job);
   return out;
 }
 

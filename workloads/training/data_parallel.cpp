@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "workloads/training/offload.h"
 #include "workloads/training/passes.h"
 #include "workloads/training/stages.h"
 
@@ -55,7 +56,8 @@ double optimizer_traffic(const TrainingJob& job) {
 }  // namespace
 
 void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
-  if (!job.shards_weights() || job.fine_tune.method != FineTune::full) {
+  const bool streams = job.shards_weights() && job.fine_tune.method == FineTune::full;
+  if (!streams && job.offload != Offload::optimizer_and_weights) {
     return;
   }
   // Experts are sharded over fewer ranks, but their bytes cross the same links: counted with the layer.
@@ -64,6 +66,10 @@ void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
   const double dense = (count.attention + count.mlp) / job.model.layers / job.parallelism.tensor +
                        count.norms / job.model.layers;
   const double elements = experts ? p.layer : dense;
+  add_weight_loads(job, elements, work);
+  if (!streams) {
+    return;
+  }
   const Scope scope = scope_of(job);
   const bool hides = *job.software.overlap_parameters;
   // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
@@ -114,8 +120,7 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
                                          kernels::Elementwise::Kind::residual, elements, traffic * 0.6,
                                          traffic * 0.4, 8.0));
   } else {
-    // Gradients go down, new weights come back; the CPU's pass is not priced.
-    out.host_transfer = Bytes(elements * (job.gradient_bytes() + job.weight_bytes()));
+    out.offload = lower_offload(job, elements);
   }
   return out;
 }

@@ -48,6 +48,9 @@ void fill_defaults(TrainingJob& job) {
   fill(s.overlap_pipeline, d.pipeline);
   fill(s.cuda_graphs, d.graphs);
   fill(s.master_weights, d.master);
+  if (job.offload != Offload::none) {
+    fill(s.overlap_offload, true);
+  }
   TrainingParallelism& p = job.parallelism;
   fill(p.sequence_parallel, d.sequence_parallel && p.tensor > 1);
   fill(p.schedule,
@@ -88,6 +91,10 @@ std::span<const std::string_view> enum_names(Optimizer /*tag*/) {
 }
 std::span<const std::string_view> enum_names(Offload /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"none", "optimizer", "optimizer_and_weights"};
+  return names;
+}
+std::span<const std::string_view> enum_names(OffloadTo /*tag*/) {
+  static constexpr std::array<std::string_view, 2> names = {"host", "nvme"};
   return names;
 }
 std::span<const std::string_view> enum_names(ContextExchange /*tag*/) {

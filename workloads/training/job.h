@@ -11,6 +11,7 @@
 #include "hwmodels/catalogue/precision.h"
 #include "hwmodels/json/describe.h"
 #include "workloads/models/model.h"
+#include "workloads/training/input_spec.h"
 
 namespace gpuplan {
 
@@ -34,8 +35,11 @@ std::span<const std::string_view> enum_names(Recompute tag);
 enum class Optimizer { adamw, adamw_8bit, adafactor, sgd, muon };
 std::span<const std::string_view> enum_names(Optimizer tag);
 
-enum class Offload { none, optimizer, optimizer_and_weights };  // to host memory, over PCIe or C2C
+enum class Offload { none, optimizer, optimizer_and_weights };  // off the GPU, over PCIe or C2C
 std::span<const std::string_view> enum_names(Offload tag);
+
+enum class OffloadTo { host, nvme };  // the node's memory, or its drives
+std::span<const std::string_view> enum_names(OffloadTo tag);
 
 enum class ContextExchange { ring, ulysses };  // keys and values around a ring, or heads for sequence
 std::span<const std::string_view> enum_names(ContextExchange tag);
@@ -148,6 +152,7 @@ struct TrainingSoftware {
   std::optional<bool> overlap_gradients, overlap_parameters, overlap_tensor, overlap_pipeline;
   std::optional<bool> cuda_graphs;
   std::optional<bool> master_weights;
+  std::optional<bool> overlap_offload;  // set where something is offloaded
 };
 template <class V>
 void describe(V& v, TrainingSoftware& s) {
@@ -161,6 +166,9 @@ void describe(V& v, TrainingSoftware& s) {
   v.field("overlap_pipeline", s.overlap_pipeline, "stages send while they compute");
   v.field("cuda_graphs", s.cuda_graphs, "kernels are launched from CUDA graphs");
   v.field("master_weights", s.master_weights, "fp32 weights and moments beside the 16-bit ones");
+  v.field("overlap_offload", s.overlap_offload,
+          "with offload: gradients go to the host behind the backward pass, weights come while others are "
+          "computed with; default: they do");
 }
 
 // Everything the lowering needs, with no field left to default. Build with resolve_job.
@@ -174,6 +182,8 @@ struct TrainingJob {
   TrainingPrecision precision;
   Optimizer optimizer = Optimizer::adamw;
   Offload offload = Offload::none;
+  OffloadTo offload_to = OffloadTo::host;
+  std::optional<InputSpec> input;  // none: nothing is known of it, a share of the once-a-step overhead
   FineTuneSpec fine_tune;
   TrainingSoftware software;  // all optional fields set
   double expert_imbalance = 1.0;

@@ -59,7 +59,15 @@ struct LayerWork {
   TrainingPhase weights;    // gradients of weights, added to what is accumulated
   // Of a sharded model: gathered before each pass, scattered behind the backward one.
   std::vector<TrainingCollective> gather_forward, gather_backward, scatter;
+  Bytes load_forward{0.0}, load_backward{0.0};  // of weights that lie outside the GPU, before each pass
   double flops = 0.0;  // of the model: forward and backward, attention in full (PaLM's convention)
+};
+
+// Once a step, of a rank whose optimiser state lies outside its GPU (offload.h).
+struct OffloadWork {
+  Bytes gradients{0.0}, weights{0.0};  // to the host, and back
+  Bytes host_traffic{0.0};             // through the host's memory
+  Bytes nvme_read{0.0}, nvme_written{0.0};
 };
 
 struct StageWork {
@@ -68,7 +76,7 @@ struct StageWork {
   TrainingPhase optimizer;                     // once a step
   std::vector<TrainingCollective> reduce;      // gradients over data, once a step
   std::vector<TrainingCollective> parameters;  // weights gathered back, once a step
-  Bytes host_transfer{0.0};                    // over PCIe, once a step (offload)
+  OffloadWork offload;
 };
 
 struct TrainingStep {
