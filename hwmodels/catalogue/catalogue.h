@@ -84,6 +84,9 @@ struct Node {
   BytesPerSecond nic_bandwidth;  // per NIC and direction
   std::string fabric;            // default fabric entry
   Watts power;                   // maximum, whole node; zero where unknown
+  Bytes host_memory;             // of its CPUs, and its bandwidth at line rate; zero where unknown
+  BytesPerSecond host_bandwidth;
+  Bytes nvme;  // local drives
   std::map<std::string, Source> sources;
   json::Value raw;
 };

@@ -38,6 +38,14 @@ Node read_node(Entry& entry, json::Value raw) {
       if (entry.number(cell, name, json::positive(), false, number)) {
         node.nic_bandwidth = BytesPerSecond(number * 1e9);
       }
+    } else if (name == "host_memory_gb" || name == "nvme_gb") {
+      if (entry.number(cell, name, json::positive(), false, number)) {
+        (name == "nvme_gb" ? node.nvme : node.host_memory) = Bytes(number * 1e9);
+      }
+    } else if (name == "host_bandwidth_gbps") {
+      if (entry.number(cell, name, json::positive(), false, number)) {
+        node.host_bandwidth = BytesPerSecond(number * 1e9);
+      }
     } else if (name == "power_w") {
       if (entry.number(cell, name, kAmount, false, number)) {
         node.power = Watts(number);
@@ -64,7 +72,8 @@ Node read_node(Entry& entry, json::Value raw) {
                !is_remark(name)) {
       entry.unknown(name, {"name", "aliases", "order", "gpus", "gpu_count", "scale_up", "switch_reduction",
                            "nvswitch_count", "socket_count", "pcie_switch_count", "tray_count", "nic_count",
-                           "nic_bandwidth_gbps", "fabric", "power_w", "facts"});
+                           "nic_bandwidth_gbps", "fabric", "power_w", "host_memory_gb", "host_bandwidth_gbps",
+                           "nvme_gb", "facts"});
     }
   }
   if (node.gpu_count == 0) {

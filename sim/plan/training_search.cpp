@@ -8,6 +8,7 @@
 
 #include "sim/plan/worker_pool.h"
 #include "sim/report/training_report.h"
+#include "sim/training/host_fit.h"
 #include "workloads/memory/serving_memory.h"
 #include "workloads/memory/training_memory.h"
 
@@ -78,7 +79,9 @@ std::string_view PlanEvaluator::check(const PlanPoint& point) {
   problems_.clear();
   resolve_job(job_, nowhere, problems_);
   if (problems_.empty()) {
-    return {};
+    static const std::string host_is_too_small = "offload: host memory and drives";
+    return job_.offload == Offload::none || host_use(estimator_.machine(), job_).fits() ? std::string_view{}
+                                                                                        : host_is_too_small;
   }
   broken_ = problems_.front().path.substr(1);
   return broken_;

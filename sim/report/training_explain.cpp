@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/report/training_run_report.h"
 #include "workloads/memory/activation.h"
 #include "workloads/memory/convnet_memory.h"
 #include "workloads/training/vision.h"
@@ -105,7 +106,8 @@ void explain_step(const TrainingScenario& s, const TrainingOutcome& o, const Tra
                               ms(e.transfer.si())));
   explain_buckets(s, work, estimator, lines);
   lines.push_back(fmt::format("once a step on the host {} (assumed); stragglers x {:.3f} (jitter assumed)",
-                              ms(e.overhead.si()), 1.0 + e.straggle / (e.step - e.straggle)));
+                              ms(e.overhead.si()), 1.0 + e.straggle / (e.step - e.straggle - e.input)));
+  explain_host(s, o, estimator, lines);
   lines.push_back(fmt::format("step = {:.4g} s", e.step.si()));
   lines.push_back(
       fmt::format("matrix and attention kernels take {:.3f} times their time alone (sustained clock)",
@@ -200,6 +202,9 @@ ExplanationText explain_training(const TrainingScenario& s, const TrainingOutcom
   ExplanationText out;
   out.title = fmt::format("{} = {:.6g}", metric, result.number(metric));
   const StepEstimate& e = o.estimate;
+  if (explain_surroundings(s, o, estimator, metric, out.lines)) {
+    return out;
+  }
   if (metric.find(".memory.") != std::string::npos) {
     explain_memory(s, o, out.lines);
   } else if (metric == "training.mfu" || metric == "training.hfu" ||

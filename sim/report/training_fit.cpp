@@ -54,6 +54,12 @@ std::vector<Change> changes_of(const TrainingJob& job) {
   if (job.offload == Offload::none) {
     add("offload=optimizer", [](TrainingJob& j) { j.offload = Offload::optimizer; });
   }
+  if (job.offload != Offload::none && job.offload_to == OffloadTo::host) {
+    add("offload_to=nvme", [](TrainingJob& j) { j.offload_to = OffloadTo::nvme; });
+  }
+  if (job.offload == Offload::optimizer) {
+    add("offload=optimizer_and_weights", [](TrainingJob& j) { j.offload = Offload::optimizer_and_weights; });
+  }
   if (job.fine_tune.method == FineTune::full) {
     add("fine_tune.method=lora", [](TrainingJob& j) { j.fine_tune.method = FineTune::lora; });
     add("fine_tune.method=qlora", [](TrainingJob& j) { j.fine_tune.method = FineTune::qlora; });
@@ -76,18 +82,25 @@ std::string largest_class(const StageMemory& m) {
 
 std::optional<TrainingMisfit> check_training_fit(const TrainingScenario& s, const Library& library) {
   TrainingMemory memory = plan_training_memory(s.machine.gpu, s.job);
-  if (memory.fits()) {
+  TrainingMisfit out;
+  out.host = host_use(s.machine, s.job);
+  if (memory.fits() && out.host.fits()) {
     return std::nullopt;
   }
-  TrainingMisfit out;
-  out.short_by = memory.peak().total() - memory.usable;
   out.culprit = largest_class(memory.peak());
+  if (memory.fits()) {
+    out.place = out.host.short_of();
+    out.short_by = out.host.short_by();
+    out.culprit = s.job.offload == Offload::optimizer ? "optimizer" : "optimizer and weights";
+  } else {
+    out.short_by = memory.peak().total() - memory.usable;
+  }
   const auto kernels = kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir);
   const auto collectives = collectives::CollectiveModel::load(library.data_dir);
   const TrainingEstimator estimator(s.machine, kernels, collectives);
   std::vector<std::pair<double, std::string>> fits;
   for (const Change& change : changes_of(s.job)) {
-    if (plan_training_memory(s.machine.gpu, change.job).fits()) {
+    if (plan_training_memory(s.machine.gpu, change.job).fits() && host_use(s.machine, change.job).fits()) {
       const double step = estimator.estimate(change.job, lower_training(change.job)).step.si();
       fits.emplace_back(change.job.fine_tune.method == s.job.fine_tune.method ? step : 1e9 + step,
                         fmt::format("{}  ({:.4g} s a step)", change.text, step));
@@ -107,6 +120,7 @@ json::Value misfit_json(const TrainingScenario& s, const TrainingMisfit& misfit)
   out["scenario"] = resolved_json(s);
   json::Value& m = out["does_not_fit"];
   const StageMemory& peak = misfit.memory.peak();
+  m["place"] = misfit.place;
   m["short_by"] = misfit.short_by.si();
   m["usable"] = misfit.memory.usable.si();
   m["total"] = peak.total().si();
@@ -117,6 +131,12 @@ json::Value misfit_json(const TrainingScenario& s, const TrainingMisfit& misfit)
   m["optimizer"] = peak.optimizer.si();
   m["activations"] = (peak.activations + peak.working).si();
   m["buffers"] = (peak.buffers + peak.context + peak.fragmentation).si();
+  if (s.job.offload != Offload::none) {
+    m["host_memory"] = misfit.host.memory.si();
+    m["host_memory_usable"] = misfit.host.memory_usable.si();
+    m["nvme"] = misfit.host.nvme.si();
+    m["nvme_usable"] = misfit.host.nvme_usable.si();
+  }
   json::Array remedies;
   for (const std::string& remedy : misfit.remedies) {
     remedies.emplace_back(remedy);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "sim/report/training_run_report.h"
+
 namespace gpuplan::sim {
 
 namespace {
@@ -82,7 +84,9 @@ void add_bottlenecks(const StepEstimate& e, std::vector<Bottleneck>& out) {
   add("communication", e.exposed.si(), "collectives that nothing hides");
   add("pipeline_bubble", e.bubble.si(), "stages waiting for the pipeline to fill and drain");
   add("launch", e.launch_bound_seconds, "the host launches kernels slower than the GPU runs them");
-  add("host_transfer", e.transfer.si(), "offloaded state over PCIe");
+  add("host_transfer", e.transfer.si(), "offloaded state between GPU and host");
+  add("host_optimizer", e.host_optimizer.si(), "the optimiser's pass on the host: its memory or drives");
+  add("input", e.input.si(), "waiting for samples to be loaded and copied");
   add("stragglers", (e.straggle + e.overhead).si(), "slowest node, once-a-step work of the host (assumed)");
   std::stable_sort(out.begin(), out.end(),
                    [](const Bottleneck& a, const Bottleneck& b) { return a.share > b.share; });
@@ -123,6 +127,39 @@ FlopsPerSecond training_peak(const TrainingScenario& s) {
   return gpu.vector_fp32_peak;
 }
 
+namespace {
+
+TrainingOutcome by_formula(const TrainingScenario& s, const TrainingEstimator& estimator) {
+  TrainingOutcome out;
+  out.step = lower_training(s.job);
+  out.estimate = estimator.estimate(s.job, out.step);
+  out.analytic = out.estimate.step;
+  out.memory = plan_training_memory(s.machine.gpu, s.job);
+  out.input = price_input(estimator, s.job);
+  return out;
+}
+
+// What follows from the step, however it was found.
+void add_surroundings(const TrainingScenario& s, const TrainingEstimator& estimator, TrainingOutcome& out) {
+  out.run = plan_training_run({s.spec.checkpoint, s.spec.reliability, s.spec.run}, estimator, s.job,
+                              out.estimate.step, static_cast<std::uint64_t>(s.spec.seed));
+  if (s.job.gradient_bytes() < 4.0 && s.job.micro_batches() > 1) {
+    out.accumulation = numerics::accumulate(accumulation_of(s, *s.job.precision.gradients));
+  }
+}
+
+TrainingScenario without_faults(const TrainingScenario& s) {
+  TrainingScenario out = s;
+  out.machine.losses = {};
+  out.spec.faults.clear();
+  out.spec.checkpoint.reset();
+  out.spec.reliability.reset();
+  out.spec.run.reset();
+  return out;
+}
+
+}  // namespace
+
 TrainingOutcome estimate_training(const TrainingScenario& s, const Library& library) {
   return estimate_training(s, kernels::KernelModel::for_gpu(s.machine.gpu, library.data_dir),
                            collectives::CollectiveModel::load(library.data_dir));
@@ -131,11 +168,12 @@ TrainingOutcome estimate_training(const TrainingScenario& s, const Library& libr
 TrainingOutcome estimate_training(const TrainingScenario& s, const kernels::KernelModel& kernels,
                                   const collectives::CollectiveModel& collectives,
                                   const StepConstants& constants) {
-  TrainingOutcome out;
-  out.step = lower_training(s.job);
-  out.estimate = TrainingEstimator(s.machine, kernels, collectives, constants).estimate(s.job, out.step);
-  out.analytic = out.estimate.step;
-  out.memory = plan_training_memory(s.machine.gpu, s.job);
+  const TrainingEstimator estimator(s.machine, kernels, collectives, constants);
+  TrainingOutcome out = by_formula(s, estimator);
+  if (s.faulty()) {
+    out.unharmed = estimate_training(without_faults(s), kernels, collectives, constants).estimate.step;
+  }
+  add_surroundings(s, estimator, out);
   return out;
 }
 
@@ -150,12 +188,16 @@ void take_played(const PlayedStep& played, StepEstimate& e) {
     kernels += seconds;
   }
   e.exposed = Seconds(use.in_line + use.data);
-  e.bubble = played.time - Seconds(use.busy + use.data);
+  e.transfer = Seconds(use.host);
+  const Seconds computed = played.time - played.input_behind;
+  e.bubble = max(Seconds(0.0), computed - Seconds(use.busy + use.data + use.host) - played.input_before);
   e.slowed = max(Seconds(0.0), Seconds(use.busy - use.in_line - kernels - e.launch_bound_seconds) -
-                                   e.transfer - e.overhead);
-  const double straggle = e.straggle / (e.step - e.straggle);
-  e.straggle = played.time * straggle;
-  e.step = played.time + e.straggle;
+                                   e.host_optimizer - e.overhead);
+  // Slow nodes keep others waiting, but not the loader.
+  const double straggle = e.straggle / (e.step - e.straggle - e.input);
+  e.straggle = (computed - played.input_before) * straggle;
+  e.step = max(played.time, computed + e.straggle);
+  e.input = e.step - (computed + e.straggle) + played.input_before;
 }
 
 }  // namespace
@@ -163,11 +205,11 @@ void take_played(const PlayedStep& played, StepEstimate& e) {
 TrainingOutcome simulate_training(const TrainingScenario& s, const kernels::KernelModel& kernels,
                                   const collectives::CollectiveModel& collectives,
                                   const TrainingOptions& options, const StepConstants& constants) {
-  TrainingOutcome out = estimate_training(s, kernels, collectives, constants);
   if (!schedule_can_be_played(s.job)) {
-    return out;
+    return estimate_training(s, kernels, collectives, constants);
   }
   const TrainingEstimator estimator(s.machine, kernels, collectives, constants);
+  TrainingOutcome out = by_formula(s, estimator);
   out.program = make_step_program(estimator, s.job, out.step);
   const RankGrid grid = options.all_ranks ? full_grid(s.job) : folded_grid(s.job.parallelism.pipeline);
   StepPlayOptions play{.slowdown = {}, .record = options.record && !options.all_ranks};
@@ -183,6 +225,12 @@ TrainingOutcome simulate_training(const TrainingScenario& s, const kernels::Kern
     out.operations += out.program->stages[stage].ops.size();
   }
   take_played(*out.played, out.estimate);
+  if (s.faulty()) {
+    TrainingOptions same = options;
+    same.record = false;
+    out.unharmed = simulate_training(without_faults(s), kernels, collectives, same, constants).estimate.step;
+  }
+  add_surroundings(s, estimator, out);
   return out;
 }
 
@@ -245,6 +293,8 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   result.provenance["capex"] = s.rates.purchase_source;
   add_bottlenecks(e, result.bottlenecks);
   result.warnings = s.notes;
+  report_surroundings(
+      s, o, s.rates.usd_per_hour ? std::optional(s.rates.hourly(busy_share(e))) : std::nullopt, result);
   if (s.job.model.moe) {
     result.warnings.push_back(
         "mixture of experts: measured steps are 20 % (median) and up to twice as long or short, with the "

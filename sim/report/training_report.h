@@ -3,8 +3,11 @@
 
 #include "sim/report/result.h"
 #include "sim/scenario/training_scenario.h"
+#include "sim/training/host_fit.h"
 #include "sim/training/step_play.h"
+#include "sim/training/training_run.h"
 #include "workloads/memory/training_memory.h"
+#include "workloads/numerics/gradient_accumulation.h"
 
 namespace gpuplan::sim {
 
@@ -17,6 +20,10 @@ struct TrainingOutcome {
   Seconds analytic;            // the formula's step
   std::size_t operations = 0;  // of all ranks simulated
   int ranks = 0;
+  InputCost input;                                          // all zero where the scenario says nothing of it
+  std::optional<TrainingRun> run;                           // what surrounds the step
+  std::optional<Seconds> unharmed;                          // the step without the scenario's faults
+  std::optional<numerics::AccumulationError> accumulation;  // of gradients summed in 16 bits
 };
 // By the formula alone, for searches.
 TrainingOutcome estimate_training(const TrainingScenario& scenario, const Library& library);
@@ -56,7 +63,9 @@ std::string largest_class(const StageMemory& memory);
 struct TrainingMisfit {
   TrainingMemory memory;
   Bytes short_by;
-  std::string culprit;                // the largest class of tensors: "optimizer"
+  std::string culprit;        // the largest class of tensors: "optimizer"
+  std::string place = "GPU";  // what is too small, or "host memory", "NVMe drives" of a node
+  HostUse host;
   std::vector<std::string> remedies;  // --set arguments of one change each that fits, cheapest in time first
 };
 // Nothing where it fits.

@@ -12,7 +12,8 @@ namespace gpuplan::sim {
 
 namespace {
 
-constexpr std::array<const char*, kStepStreams> kLanes = {"compute", "weights and gradients", "send"};
+constexpr std::array<const char*, kStepStreams> kLanes = {"compute",       "weights and gradients", "send",
+                                                          "from the host", "to the host",           "loader"};
 
 void add_names(std::size_t stage, json::Array& events) {
   const auto name = [&](const char* what, std::int64_t lane, const std::string& text) {

@@ -4,12 +4,100 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "sim/scenario/training_study.h"
 
 namespace gpuplan::sim {
 
 namespace {
+
+// "groups of data, shard have 87.5 % of the network (fullest: ...)": those that lose the same, together.
+std::vector<std::string> notes_of(const FabricLosses& losses) {
+  std::vector<std::pair<std::string, std::string>> said;  // what is left, and to whom
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const FabricLoss& loss = losses[i];
+    std::vector<std::string> parts;
+    if (loss.network < 1.0) {
+      parts.push_back(
+          fmt::format("have {:.1f} % of the network (fullest: {})", 100.0 * loss.network, loss.narrowest));
+    }
+    if (loss.nvlink < 1.0) {
+      parts.push_back(fmt::format("have {:.1f} % of NVLink", 100.0 * loss.nvlink));
+    }
+    if (loss.pass.si() > 0.0) {
+      parts.push_back(fmt::format("wait {:.4g} us longer each time round a ring", loss.pass.si() * 1e6));
+    }
+    const std::string text = fmt::format("{}", fmt::join(parts, " and "));
+    const std::string group(json::name_of(static_cast<Group>(i)));
+    const auto same =
+        std::find_if(said.begin(), said.end(), [&](const auto& one) { return one.first == text; });
+    if (same != said.end()) {
+      same->second += ", " + group;
+    } else if (!text.empty()) {
+      said.emplace_back(text, group);
+    }
+  }
+  std::vector<std::string> out;
+  out.reserve(said.size());
+  for (const auto& [text, groups] : said) {
+    out.push_back(fmt::format("groups of {} {}", groups, text));
+  }
+  return out;
+}
+
+// What faults leave to each group of ranks, on the fabric as the scenario has it.
+void resolve_faults(TrainingScenario& out, const std::string& at, const Library& library) {
+  const CollectiveMachineSpec& machine = out.spec.machine;
+  fabric::ClusterSpec cluster{.node = out.machine.node.name,
+                              .gpu = out.machine.gpu.name,
+                              .nodes = machine.nodes,
+                              .nics = machine.nics,
+                              .fabric = machine.fabric.value_or(fabric::FabricSpec{})};
+  cluster.fabric.oversubscription = 1.0;  // priced as a narrower NIC already
+  const std::string where = at + ".machine";
+  const auto build = [&] {
+    return build_cluster(fabric::resolve_cluster(cluster, library.hardware, where), library.hardware, where);
+  };
+  const fabric::Topology built = build();
+  fabric::Topology faulted = build();
+  apply(out.spec.faults, faulted, at + ".faults");
+  std::vector<fabric::DeviceId> gpus;
+  for (int node = 0; node < machine.nodes; ++node) {
+    const auto all = faulted.of_node(node, fabric::DeviceKind::gpu);
+    gpus.insert(gpus.end(), all.begin(), all.begin() + machine.gpus_per_node);
+  }
+  check_reach(faulted, gpus, at + ".faults");
+  out.machine.losses = losses_of(out.job, machine.gpus_per_node, built, faulted);
+  out.fault_notes = notes_of(out.machine.losses);
+}
+
+// Rules between the blocks around a step.
+void check_run(const TrainingSpec& spec, const std::string& at, std::vector<Problem>& problems) {
+  if (spec.checkpoint && !spec.checkpoint->interval && !spec.checkpoint->interval_steps &&
+      !spec.reliability) {
+    problems.push_back({at + ".checkpoint", "no interval",
+                        "interval, interval_steps, or reliability, from which the best follows", ""});
+  }
+  if (spec.checkpoint && spec.checkpoint->interval && spec.checkpoint->interval_steps) {
+    problems.push_back({at + ".checkpoint.interval_steps", std::to_string(*spec.checkpoint->interval_steps),
+                        "nothing beside interval: one of the two", ""});
+  }
+  if (spec.reliability && spec.reliability->node_mtbf && spec.reliability->gpu_hours_per_failure) {
+    problems.push_back({at + ".reliability.gpu_hours_per_failure",
+                        fmt::format("{:g}", *spec.reliability->gpu_hours_per_failure),
+                        "nothing beside node_mtbf: one of the two", ""});
+  }
+  if (spec.run && spec.run->steps.has_value() == spec.run->tokens.has_value()) {
+    problems.push_back({at + ".run", spec.run->steps ? "both steps and tokens" : "neither steps nor tokens",
+                        "one of steps and tokens", ""});
+  }
+  if (spec.offload == Offload::none && spec.offload_to) {
+    problems.push_back({at + ".offload_to",
+                        fmt::format("\"{}\" with offload none", json::name_of(*spec.offload_to)),
+                        "offload: optimizer or optimizer_and_weights", ""});
+  }
+}
 
 void resolve_machine(TrainingScenario& out, const std::string& at, std::vector<Problem>& problems) {
   CollectiveMachineSpec& machine = out.spec.machine;
@@ -97,6 +185,10 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
     job.precision = spec.precision;
     job.optimizer = spec.optimizer;
     job.offload = spec.offload;
+    job.offload_to = spec.offload_to.value_or(OffloadTo::host);
+    job.input = spec.input;
+    out.machine.host = host_of(spec.host.value_or(HostSpec{}), out.machine.node, out.machine.gpu);
+    check_run(spec, at, problems);
     job.fine_tune = spec.fine_tune;
     job.software = spec.software;
     job.expert_imbalance = spec.expert_imbalance;
@@ -108,6 +200,13 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
   }
   if (!problems.empty()) {
     throw InputError(std::move(problems));
+  }
+  if (!spec.faults.empty()) {
+    if (check == SplitCheck::required) {
+      resolve_faults(out, at, library);
+    } else {
+      out.notes.emplace_back("faults: splits are compared on the machine as it was built");
+    }
   }
   spec.parallelism = job.parallelism;
   spec.batch = job.batch;
@@ -130,6 +229,9 @@ json::Value resolved_json(const TrainingScenario& scenario) {
   out["machine"]["node"] = scenario.machine.node.name;
   if (scenario.job.sees_images()) {
     out["batch"]["seq_len"] = 0;  // follows from the image
+  }
+  if (scenario.spec.faults.empty()) {
+    std::erase_if(out.object(), [](const json::Member& member) { return member.first == "faults"; });
   }
   return out;
 }

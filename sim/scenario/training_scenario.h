@@ -7,7 +7,9 @@
 
 #include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/plan_spec.h"
+#include "sim/scenario/serving_spec.h"
 #include "sim/scenario/training_cost.h"
+#include "sim/scenario/training_run_spec.h"
 #include "sim/scenario/vary_spec.h"
 #include "sim/training/placement.h"
 #include "workloads/training/job.h"
@@ -27,6 +29,13 @@ struct TrainingSpec {
   TrainingPrecision precision;
   Optimizer optimizer = Optimizer::adamw;
   Offload offload = Offload::none;
+  std::optional<OffloadTo> offload_to;
+  std::optional<HostSpec> host;
+  std::optional<InputSpec> input;
+  std::optional<CheckpointSpec> checkpoint;
+  std::optional<ReliabilitySpec> reliability;
+  std::optional<RunSpec> run;
+  std::vector<LinkFault> faults;
   FineTuneSpec fine_tune;
   TrainingSoftware software;
   double expert_imbalance = 1.0;
@@ -55,7 +64,15 @@ void describe(V& v, TrainingSpec& s) {
           json::Range{.min = 0, .max = 100000});
   v.field("precision", s.precision, "number formats");
   v.field("optimizer", s.optimizer, "the optimiser, which decides the state kept for each weight");
-  v.field("offload", s.offload, "what lies in host memory");
+  v.field("offload", s.offload, "what lies outside the GPU: with the optimiser state its pass, on the CPUs");
+  v.field("offload_to", s.offload_to, "where to: the node's memory (default) or its NVMe drives");
+  v.field("host", s.host, "memory and drives of a node, where they differ from the catalogue's");
+  v.field("input", s.input, "how samples are loaded; default: not known, part of what a step costs the host");
+  v.field("checkpoint", s.checkpoint, "what is saved, how fast and how often");
+  v.field("reliability", s.reliability, "what fails, and how the job comes back; default: nothing fails");
+  v.field("run", s.run, "length of the whole run");
+  v.field("faults", s.faults,
+          "switches, NICs and links that are down, narrower or slower to answer: what a step loses by them");
   v.field("fine_tune", s.fine_tune, "what is trained");
   v.field("software", s.software, "what runs the step");
   v.field("expert_imbalance", s.expert_imbalance, "tokens of the most loaded rank's experts over the mean",
@@ -69,7 +86,7 @@ void describe(V& v, TrainingSpec& s) {
       "one)");
   v.field("vary", s.vary,
           "fields to sweep, one at a time, with the winner at each value and where it changes");
-  v.field("seed", s.seed, "as every kind has one; nothing here is random", json::not_negative());
+  v.field("seed", s.seed, "of everything random: nodes that are slow, failures", json::not_negative());
 }
 
 struct TrainingScenario {
@@ -79,6 +96,8 @@ struct TrainingScenario {
   TrainingJob job;
   TrainingRates rates;
   std::vector<std::string> notes;
+  std::vector<std::string> fault_notes;  // what faults leave of which links
+  [[nodiscard]] bool faulty() const { return !spec.faults.empty(); }
 };
 
 // open: a split that breaks a rule is let pass, for `plan` chooses another.

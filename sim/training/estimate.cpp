@@ -99,7 +99,15 @@ collectives::CollectivePrice TrainingEstimator::price_of(const TrainingCollectiv
   const double nodes = where.nodes, experts = collective.experts_of_token;
   const double copies = nodes * (1.0 - std::pow(1.0 - 1.0 / nodes, experts));
   const double share = experts > 0.0 && nodes > 1.0 ? copies / experts : 1.0;
-  return collectives_.price(communicator_of(where, machine_), {collective.kind, collective.bytes * share});
+  const FabricLoss& loss = machine_.losses[static_cast<std::size_t>(collective.group)];
+  const collectives::CollectiveOperation operation{collective.kind, collective.bytes * share};
+  collectives::CollectivePrice price = collectives_.price(communicator_of(where, machine_), operation);
+  if (loss.network < 1.0 || loss.nvlink < 1.0) {  // NCCL does not know who shares its NIC
+    price = collectives_.price(communicator_of(where, machine_, loss), operation,
+                               {.algorithm = price.choice.algorithm, .protocol = price.choice.protocol});
+  }
+  price.time += loss.pass * (collective.kind == collectives::Collective::all_reduce ? 2.0 : 1.0);
+  return price;
 }
 
 Seconds TrainingEstimator::price(const TrainingCollective& collective, const TrainingJob& job) const {
@@ -111,6 +119,15 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const TrainingS
 }
 
 namespace {
+
+// How much longer `count` equal layers take for weights that come from the host beside them: another link,
+// so the longest of computation, gathering and loading sets the pace.
+double loaded(double count, const LayerTime& layers, double load, bool hides) {
+  if (load <= 0.0 || count <= 0.0) {
+    return 0.0;
+  }
+  return hides ? load + (count - 1.0) * std::max(0.0, load - layers.time / count) : count * load;
+}
 
 // One micro-batch on one stage, and what the report tells of it.
 struct StageSum {
@@ -137,8 +154,11 @@ void add_passes(const TrainingEstimator& estimator, const PassCost& cost, const 
       streamed(count, estimator.layer_time(both) + again, stream.gather_backward + stream.scatter,
                leads * stream.scatter, stream.hides, slow);
   StageTime& t = out.time;
-  t.forward += Seconds(f.time);
-  t.backward += Seconds(b.time);
+  const double waits_forward = loaded(count, f, stream.load_forward, stream.load_hides),
+               waits_backward = loaded(count, b, stream.load_backward, stream.load_hides);
+  t.forward += Seconds(f.time + waits_forward);
+  t.backward += Seconds(b.time + waits_backward);
+  t.loaded += Seconds(waits_forward + waits_backward);
   t.weights += Seconds(count * cost.weights.kernels);
   t.exposed += Seconds(f.exposed + b.exposed);
   t.gather_reduce += Seconds(count * (stream.gather_forward + stream.gather_backward + stream.scatter));
@@ -164,8 +184,8 @@ StageSum stage_sum(const TrainingEstimator& estimator, const TrainingJob& job, c
     add_passes(estimator, costs.chain[i], costs.chain_streams.empty() ? StreamCost{} : costs.chain_streams[i],
                1.0, static_cast<int>(i) < work.recomputed ? 1.0 : 0.0, out, i == 0 ? once : 0.0);
   }
-  add_passes(estimator, costs.embedding, {}, work.first ? 1.0 : 0.0, 0.0, out, 0.0);
-  add_passes(estimator, costs.head, {}, work.last ? 1.0 : 0.0, 0.0, out, 0.0);
+  add_passes(estimator, costs.embedding, costs.embedding_stream, work.first ? 1.0 : 0.0, 0.0, out, 0.0);
+  add_passes(estimator, costs.head, costs.head_stream, work.last ? 1.0 : 0.0, 0.0, out, 0.0);
   // Every chunk of layers receives before and sends behind each pass; overlapped, only the last is seen.
   const double sends = job.parallelism.pipeline > 1 ? job.parallelism.virtual_stages : 0.0;
   const Seconds boundary(sends * (costs.send * (*job.software.overlap_pipeline ? 0.1 : 1.0) + costs.rejoin));
@@ -231,20 +251,33 @@ StepEstimate TrainingEstimator::estimate(const TrainingJob& job, const StepCosts
   out.gather = beside(work.parameters, passes * t.forward.si());
   out.optimizer = Seconds(std::max(work.optimizer.kernels, work.optimizer.launches));
   out.kernel_seconds[static_cast<std::size_t>(TrainingPart::optimizer)] = work.optimizer.kernels;
-  out.transfer = work.host_transfer / machine_.gpu.pcie_bandwidth;
+  // Gradients go down as the last backward pass yields them; weights come back as the CPU writes them.
+  const OffloadCost& off = work.offload;
+  const double share = off.overlaps ? (work.layers - 1.0) / std::max(1, work.layers) : 0.0;
+  const double down = off.gradients - std::min(off.gradients * share, passes * t.backward.si());
+  const double up = off.overlaps ? std::max(0.0, off.weights - off.pass) : off.weights;
+  out.host_optimizer = Seconds(off.pass);
+  out.transfer = Seconds(down + up);
   out.overhead = Seconds(c.step_overhead);
   out.exposed = m * t.exposed + out.reduce + out.gather;
-  const Seconds sum =
-      out.steady + out.bubble + out.reduce + out.gather + out.optimizer + out.transfer + out.overhead;
+  const Seconds sum = out.steady + out.bubble + out.reduce + out.gather + out.optimizer + out.transfer +
+                      out.host_optimizer + out.overhead;
   out.straggle =
       sum * (c.jitter * std::sqrt(2.0 * std::log(static_cast<double>(std::max(1, machine_.nodes)))));
   out.step = sum + out.straggle;
+  const InputCost& in = costs.input;
+  out.input = Seconds(in.prefetch ? (in.blocks ? in.copy : 0.0) : in.total());
+  if (in.prefetch) {  // the loader's pace, where it is the slower one
+    out.input += max(Seconds(0.0), Seconds(in.total()) - (out.step + out.input));
+  }
+  out.step += out.input;
+  out.transfer += m * t.loaded;
   double kernels = 0.0;
   for (const double seconds : out.kernel_seconds) {
     kernels += seconds;
   }
-  out.slowed = max(Seconds(0.0),
-                   out.steady + out.optimizer - Seconds(kernels + out.launch_bound_seconds) - m * t.exposed);
+  out.slowed = max(Seconds(0.0), out.steady + out.optimizer - Seconds(kernels + out.launch_bound_seconds) -
+                                     m * (t.exposed + t.loaded));
   add_flops(job, costs, out);
   out.spread80 = job.model.moe                                        ? c.spread_experts
                  : job.sees_images()                                  ? c.spread_images

@@ -4,7 +4,8 @@
 //   layer    = max(kernels, host launches) + collectives that nothing hides
 //   step     = m t + (p - 1) t / v      (t: forward and backward of the slowest stage; schedule.cpp)
 //            + gradients and weights over data that no pass hides + optimiser + once-a-step overhead
-//   all of it x (1 + jitter sqrt(2 ln nodes))
+//            + what of offloaded state nothing hides, and the CPUs' pass (offload_price.h)
+//   all of it x (1 + jitter sqrt(2 ln nodes)); at least the loader's time (input_price.h)
 //
 // Known to fail: contention between streams is a constant slowdown, not a share of SMs and links.
 #pragma once
@@ -28,6 +29,7 @@ struct StageTime {
   Seconds weights;            // the weight gradients' part of `backward`
   Seconds exposed;            // collectives not hidden, in both
   Seconds gather_reduce;      // of sharded weights, whether hidden or not
+  Seconds loaded{0.0};        // in both: waiting for weights that come from the host
 };
 
 // What runs on the compute stream of a phase once collectives that can hide do.
@@ -48,7 +50,9 @@ struct StepEstimate {
   Seconds bubble;   // waiting for the pipeline to fill and drain
   Seconds exposed;  // collectives that nothing hides, in `steady` and behind it
   Seconds reduce, gather, optimizer, transfer, overhead, straggle;
-  Seconds slowed;  // kernels beside collectives, over their time alone
+  Seconds host_optimizer;  // the CPU's pass over offloaded state, or its drives
+  Seconds input;           // waiting for the input of the step
+  Seconds slowed;          // kernels beside collectives, over their time alone
   std::vector<StageTime> stages;
   std::size_t slowest = 0;
   std::array<double, kTrainingParts> kernel_seconds{};  // of the slowest stage, a step
@@ -80,6 +84,7 @@ class TrainingEstimator {
   [[nodiscard]] Seconds launch(const TrainingJob& job) const;
   [[nodiscard]] const TrainingMachine& machine() const { return machine_; }
   [[nodiscard]] BytesPerSecond achievable_hbm() const { return kernels_.achievable_bandwidth(); }
+  [[nodiscard]] const kernels::KernelModel& kernels() const { return kernels_; }
   [[nodiscard]] const StepConstants& constants() const { return constants_; }
   // Of matrix and attention kernels, for the clocks that the GPU sustains.
   [[nodiscard]] double stretch(const TrainingJob& job) const;

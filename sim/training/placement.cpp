@@ -83,7 +83,8 @@ GroupPlace place(Group group, const TrainingJob& job, int gpus_per_node) {
   return out;
 }
 
-collectives::Communicator communicator_of(const GroupPlace& place, const TrainingMachine& machine) {
+collectives::Communicator communicator_of(const GroupPlace& place, const TrainingMachine& machine,
+                                          const FabricLoss& loss) {
   Node node = machine.node;
   const double share =
       static_cast<double>(node.nic_count) * place.per_node / std::max(1, machine.gpus_per_node);
@@ -95,6 +96,9 @@ collectives::Communicator communicator_of(const GroupPlace& place, const Trainin
   }
   collectives::Communicator group =
       collectives::communicator_on(machine.gpu, node, place.nodes, place.per_node);
+  group.nic = group.nic * loss.network;
+  group.link = group.link * loss.nvlink;
+  group.intra = group.intra * loss.nvlink;
   group.fabric = machine.network;
   group.net_latency = machine.net_latency;
   group.network_reduces = machine.network_reduces;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "hwmodels/collectives/communicator.h"
+#include "sim/training/fabric_loss.h"
+#include "sim/training/host.h"
 #include "workloads/training/job.h"
 
 namespace gpuplan::sim {
@@ -16,6 +18,8 @@ struct TrainingMachine {
   collectives::NetworkKind network = collectives::NetworkKind::infiniband;
   Seconds net_latency{0.0};
   bool network_reduces = false;
+  Host host;
+  FabricLosses losses;  // by faults
 };
 
 struct GroupPlace {
@@ -27,7 +31,8 @@ struct GroupPlace {
 GroupPlace place(Group group, const TrainingJob& job, int gpus_per_node);
 
 // The communicator of a group (a pair of neighbours for pipeline). Every group of that kind is busy at the
-// same time, so it has its share of the node's NICs only.
-collectives::Communicator communicator_of(const GroupPlace& place, const TrainingMachine& machine);
+// same time, so it has its share of the node's NICs only, and of those what faults left.
+collectives::Communicator communicator_of(const GroupPlace& place, const TrainingMachine& machine,
+                                          const FabricLoss& loss = {});
 
 }  // namespace gpuplan::sim

@@ -81,7 +81,8 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
 const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
   const TrainingParallelism& p = job.parallelism;
   static const Streams none;
-  if (!job.shards_weights() || job.gathers_once()) {
+  const bool gathers = job.shards_weights() && !job.gathers_once();
+  if (!gathers && job.offload != Offload::optimizer_and_weights) {
     return none;
   }
   const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
@@ -90,6 +91,7 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
                           .number(job.shard_ranks())
                           .small(*job.precision.gather, *job.precision.reduce, p.reshard_after_forward,
                                  *job.software.overlap_parameters, *job.software.overlap_gradients)
+                          .small(job.shards_weights(), job.offload)
                           .group(Group::shard)
                           .key();
   return found_or(streams_, key, [&] {
@@ -100,7 +102,14 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
       }
       return streams_of(estimator_, job, work);
     };
-    Streams out{of(false), job.model.moe ? of(true) : StreamCost{}, {}};
+    const auto at_end = [&](const LayerWork& work) {
+      return job.offload == Offload::none ? StreamCost{} : streams_of(estimator_, job, work);
+    };
+    Streams out{of(false),
+                job.model.moe ? of(true) : StreamCost{},
+                at_end(lower_embedding(job)),
+                at_end(lower_head(job)),
+                {}};
     for (const LayerWork& layer : lower_chain(job)) {
       out.chain.push_back(streams_of(estimator_, job, layer));
     }
@@ -164,9 +173,12 @@ const StepCosts& StepCostCache::costs(const TrainingJob& job) {
   costs_.sparse_stream = weights.sparse;
   costs_.chain = layers.chain;
   costs_.chain_streams = weights.chain;
+  costs_.embedding_stream = weights.embedding;
+  costs_.head_stream = weights.head;
   costs_.stages = stages(job);
   costs_.send = edge.send;
   costs_.rejoin = edge.rejoin;
+  costs_.input = price_input(estimator_, job);
   return costs_;
 }
 

@@ -35,7 +35,7 @@ class StepCostCache {
     std::vector<PassCost> chain;
   };
   struct Streams {
-    StreamCost dense, sparse;
+    StreamCost dense, sparse, embedding, head;
     std::vector<StreamCost> chain;
   };
   struct Boundary {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/training/estimate.h"
+#include "sim/training/offload_price.h"
 
 namespace gpuplan::sim {
 
@@ -69,9 +70,13 @@ double total_of(const TrainingEstimator& estimator, const TrainingJob& job,
 }
 
 StreamCost streams_of(const TrainingEstimator& estimator, const TrainingJob& job, const LayerWork& work) {
-  return {total_of(estimator, job, work.gather_forward), total_of(estimator, job, work.gather_backward),
+  return {total_of(estimator, job, work.gather_forward),
+          total_of(estimator, job, work.gather_backward),
           total_of(estimator, job, work.scatter),
-          !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass};
+          !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass,
+          load_time(estimator, job, work.load_forward),
+          load_time(estimator, job, work.load_backward),
+          job.software.overlap_offload.value_or(true)};
 }
 
 StageCost cost_of(const TrainingEstimator& estimator, const TrainingJob& job, const StageWork& work) {
@@ -97,7 +102,7 @@ StageCost cost_of(const TrainingEstimator& estimator, const TrainingJob& job, co
           cost_of(estimator, job, work.optimizer),
           reduce,
           exchange(work.parameters),
-          work.host_transfer};
+          cost_of(estimator, job, work.offload)};
 }
 
 double send_of(const TrainingEstimator& estimator, const TrainingJob& job, Bytes boundary) {
@@ -119,12 +124,15 @@ StepCosts costs_of(const TrainingEstimator& estimator, const TrainingJob& job, c
     out.chain.push_back(passes_of(estimator, job, layer));
     out.chain_streams.push_back(streams_of(estimator, job, layer));
   }
+  out.embedding_stream = streams_of(estimator, job, step.embedding);
+  out.head_stream = streams_of(estimator, job, step.head);
   out.stages.reserve(step.stages.size());
   for (const StageWork& work : step.stages) {
     out.stages.push_back(cost_of(estimator, job, work));
   }
   out.send = send_of(estimator, job, step.boundary);
   out.rejoin = total_of(estimator, job, step.rejoin);
+  out.input = price_input(estimator, job);
   return out;
 }
 

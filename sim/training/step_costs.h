@@ -5,6 +5,7 @@
 #include <array>
 #include <vector>
 
+#include "sim/training/input_price.h"
 #include "workloads/training/step.h"
 
 namespace gpuplan::sim {
@@ -31,6 +32,8 @@ struct PassCost {
 struct StreamCost {
   double gather_forward = 0.0, gather_backward = 0.0, scatter = 0.0;
   bool hides = false;
+  double load_forward = 0.0, load_backward = 0.0;  // from the host, by another link
+  bool load_hides = false;
 };
 
 // Over data, once a step.
@@ -40,21 +43,28 @@ struct ExchangeCost {
   double tail = 0.0;   // of it: the last bucket, which nothing is left to hide; 0: a layer's share
 };
 
+// What the optimiser does outside the GPU, once a step, in seconds.
+struct OffloadCost {
+  double gradients = 0.0, pass = 0.0, weights = 0.0;  // down, the CPU's pass (or its drives), back
+  bool overlaps = false;
+};
+
 struct StageCost {
   int layers = 0, moe_layers = 0, recomputed = 0;
   bool first = false, last = false;
   PhaseSum optimizer;
   ExchangeCost reduce, parameters;
-  Bytes host_transfer{0.0};
+  OffloadCost offload;
 };
 
 struct StepCosts {
   PassCost dense, sparse, embedding, head;
-  StreamCost dense_stream, sparse_stream;
+  StreamCost dense_stream, sparse_stream, embedding_stream, head_stream;
   std::vector<PassCost> chain;  // layers that differ from each other, and their streams
   std::vector<StreamCost> chain_streams;
   std::vector<StageCost> stages;
   double send = 0.0, rejoin = 0.0;  // of a boundary between stages
+  InputCost input;
 };
 
 // The parts of it, from the parts of a lowered step.

@@ -59,6 +59,7 @@ class Player {
     std::uint32_t op = 0;
     StepPart part = StepPart::forward;
     bool other_rank = false;
+    bool from_host = false;
   };
 
   [[nodiscard]] const StageProgram& of(std::size_t rank) const { return program_.stages[grid_.stage[rank]]; }
@@ -112,6 +113,10 @@ class Player {
     }
     if (cause.part == StepPart::send) {
       use.pipeline += gap;
+    } else if (cause.part == StepPart::input) {
+      use.input += gap;
+    } else if (cause.part == StepPart::load || cause.from_host) {
+      use.host += gap;
     } else if (cause.part == StepPart::weights || cause.part == StepPart::gradients) {
       use.data += gap;
     } else {
@@ -192,7 +197,7 @@ class Player {
       played_.spans[grid_.stage[rank]][id].end = engine_.now().si();
     }
     ++done_;
-    const Cause cause{stage, id, work.part, by_other};
+    const Cause cause{stage, id, work.part, by_other, work.from_host};
     for (std::uint32_t i = 0; i < op.next_count; ++i) {
       release(rank, own.next[op.first_next + i], cause);
     }
@@ -224,11 +229,17 @@ class Player {
     for (std::size_t stage = 0; stage < program_.stages.size(); ++stage) {
       const RankUse& use = uses_[grid_.by_place[stage * grid_.per_stage()]];
       played_.stages.push_back(use);
-      if (use.busy + use.data > least) {
-        least = use.busy + use.data;
+      if (use.busy + use.data + use.host > least) {
+        least = use.busy + use.data + use.host;
         played_.slowest = stage;
       }
     }
+    double computed = 0.0;
+    for (const StreamUse& use : played_.stages) {
+      computed = std::max(computed, use.end);
+      played_.input_before = max(played_.input_before, Seconds(use.input));
+    }
+    played_.input_behind = Seconds(std::max(0.0, time - computed));
     const std::array<double*, 5> shares = {&played_.sm, &played_.hbm, &played_.nvlink, &played_.nic,
                                            &played_.pcie};
     for (std::size_t i = 0; i < shares.size(); ++i) {

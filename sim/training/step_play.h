@@ -44,6 +44,8 @@ struct StreamUse {
   double in_line = 0.0;   // of it: collectives within layers
   double data = 0.0;      // waiting for weights or gradients
   double pipeline = 0.0;  // waiting for other stages and their sends
+  double host = 0.0;      // waiting for copies from or to the host
+  double input = 0.0;     // waiting for the samples of the step
   double others = 0.0;    // waiting for ranks that share its layers
   double end = 0.0;
 };
@@ -56,8 +58,11 @@ struct StepSpan {
 
 struct PlayedStep {
   Seconds time;
-  std::vector<StreamUse> stages;                                    // of the first rank of each
-  std::size_t slowest = 0;                                          // the stage that waits least for others
+  std::vector<StreamUse> stages;  // of the first rank of each
+  std::size_t slowest = 0;        // the stage that waits least for others
+  // Of `time`: for the samples of this step before anything is computed, for the next step's behind all of
+  // it.
+  Seconds input_before, input_behind;
   double sm = 0.0, hbm = 0.0, nvlink = 0.0, nic = 0.0, pcie = 0.0;  // mean share used
   std::uint64_t events = 0;
   std::vector<std::vector<StepSpan>> spans;  // of each stage's operations, where recorded (folded grids)

@@ -53,6 +53,7 @@ class StageBuilder {
         once_(works.stages[static_cast<std::size_t>(stage)]) {}
 
   void build() {
+    take_input();
     gather_parameters();
     const auto& order = schedule_.order[static_cast<std::size_t>(stage_)];
     std::map<std::pair<int, int>, std::size_t> last;  // pass that completes the gradients of a part
@@ -62,9 +63,8 @@ class StageBuilder {
       }
     }
     for (std::size_t i = 0; i < order.size(); ++i) {
-      const bool reduces = once_.reduce_hides && last.count({part_of(order[i]), 0}) > 0 &&
-                           last.at({part_of(order[i]), 0}) == i;
-      pass(order[i], reduces);
+      const bool completes = last.count({part_of(order[i]), 0}) > 0 && last.at({part_of(order[i]), 0}) == i;
+      pass(order[i], completes);
     }
     finish();
   }
@@ -152,7 +152,8 @@ class StageBuilder {
     return out;
   }
 
-  void pass(const PipelineOp& op, bool reduces) {
+  // `completes`: the gradients of these layers.
+  void pass(const PipelineOp& op, bool completes) {
     std::vector<Layer> layers = layers_of(op);
     const bool forward = op.pass == Pass::forward;
     if (!forward) {
@@ -168,7 +169,7 @@ class StageBuilder {
     if (receives && works_.rejoin) {
       entry = add(*works_.rejoin, op.micro_batch, {sent_});
     }
-    run_layers(op, layers, reduces);
+    run_layers(op, layers, completes);
     if (entry == kNone && layers.empty()) {
       entry = add(works_.nothing, op.micro_batch, {sent_});
     } else if (entry == kNone) {  // the first on the compute stream
@@ -183,14 +184,25 @@ class StageBuilder {
     }
   }
 
-  void run_layers(const PipelineOp& op, const std::vector<Layer>& layers, bool reduces) {
+  void run_layers(const PipelineOp& op, const std::vector<Layer>& layers, bool completes) {
+    const bool reduces = once_.reduce_hides && completes, stores = once_.store_slice && completes;
     std::vector<std::uint32_t> ready(layers.size(), kNone);  // gathered weights
     const auto gather = [&](std::size_t i) {
       if (i < layers.size() && op.pass != Pass::backward_weight) {
         const BlockWorks& block = works_.blocks[layers[i].block];
+        const std::optional<std::uint32_t>& load =
+            op.pass == Pass::forward ? block.load_forward : block.load_backward;
+        std::uint32_t loaded = kNone;
+        if (load) {
+          loaded =
+              add(*load, op.micro_batch, {block.load_hides ? before_last_ : previous(StepStream::compute)});
+          ready[i] = loaded;
+        }
         for (const std::uint32_t work :
              op.pass == Pass::forward ? block.gather_forward : block.gather_backward) {
-          ready[i] = add(work, op.micro_batch, {block.hides ? before_last_ : previous(StepStream::compute)});
+          ready[i] =
+              add(work, op.micro_batch, {block.hides ? before_last_ : previous(StepStream::compute), loaded});
+          loaded = kNone;
         }
       }
     };
@@ -225,6 +237,12 @@ class StageBuilder {
         if (reduces) {
           ++completed_;
           reduce_buckets(completed_, op.micro_batch);
+        }
+        if (stores && inner) {
+          const bool exchanged =
+              !block.scatter.empty() || (reduces && !(once_.reduce.empty() && once_.buckets.empty()));
+          add(*once_.store_slice, op.micro_batch,
+              {previous(StepStream::compute), exchanged ? previous(StepStream::data) : kNone});
         }
       }
     }
@@ -281,15 +299,13 @@ class StageBuilder {
     }
     reduce_buckets(std::numeric_limits<int>::max(), -1);  // where nothing hides them
     const std::uint32_t reduced = previous(StepStream::data);
-    const std::uint32_t first = once_.optimizer  ? *once_.optimizer
-                                : once_.transfer ? *once_.transfer
-                                                 : once_.host;
-    add(first, -1, {reduced, sent_});
-    if (once_.optimizer && once_.transfer) {
-      add(*once_.transfer, -1, {});
-    }
-    if (first != once_.host) {
+    if (once_.host_pass) {
+      update_on_host(reduced);
+    } else if (once_.optimizer) {
+      add(*once_.optimizer, -1, {reduced, sent_});
       add(once_.host, -1, {});
+    } else {
+      add(once_.host, -1, {reduced, sent_});
     }
     for (std::size_t i = 0; i < next_.size(); ++i) {
       StepOp& op = program.ops[i];
@@ -299,6 +315,35 @@ class StageBuilder {
     }
   }
 
+  // Prefetched: what later steps need runs beside this one, a pageable copy in front of it.
+  void take_input() {
+    if (!works_.input_loader || !step_.stages[static_cast<std::size_t>(stage_)].first) {
+      return;
+    }
+    const std::uint32_t loader = add(*works_.input_loader, -1, {});
+    if (works_.input_prefetches) {
+      const std::uint32_t copy = add(*works_.input_copy, -1, {});
+      sent_ = works_.input_blocks ? copy : kNone;
+    } else {
+      sent_ = add(*works_.input_copy, -1, {loader});
+    }
+  }
+
+  void update_on_host(std::uint32_t reduced) {
+    const std::uint32_t computed = previous(StepStream::compute);
+    if (once_.store) {
+      add(*once_.store, -1, {computed, reduced});
+    }
+    const std::uint32_t stored = previous(StepStream::store);
+    const std::uint32_t pass = add(*once_.host_pass, -1, {reduced, sent_, stored});
+    std::uint32_t loaded = kNone;
+    if (once_.load) {  // as the CPU writes them, or behind it
+      loaded = once_.store_slice ? add(*once_.load, -1, {computed, reduced, stored})
+                                 : add(*once_.load, -1, {pass});
+    }
+    add(once_.host, -1, {loaded});
+  }
+
   const StepWorks& works_;
   const TrainingJob& job_;
   const TrainingStep& step_;
@@ -306,7 +351,7 @@ class StageBuilder {
   int stage_;
   const StageWorks& once_;
   std::vector<std::vector<std::uint32_t>> next_;
-  std::array<std::uint32_t, kStepStreams> previous_{kNone, kNone, kNone};
+  std::array<std::uint32_t, kStepStreams> previous_{kNone, kNone, kNone, kNone, kNone, kNone};
   int completed_ = 0;                               // blocks whose gradients are complete
   std::size_t reduced_ = 0;                         // buckets that are on their way
   std::uint32_t before_last_ = kNone;               // the compute operation before the last one
@@ -318,8 +363,8 @@ class StageBuilder {
 }  // namespace
 
 std::span<const std::string_view> enum_names(StepPart /*tag*/) {
-  static constexpr std::array<std::string_view, 7> names = {"forward", "backward",  "optimizer", "host",
-                                                            "weights", "gradients", "send"};
+  static constexpr std::array<std::string_view, 9> names = {
+      "forward", "backward", "optimizer", "host", "weights", "gradients", "send", "load", "input"};
   return names;
 }
 

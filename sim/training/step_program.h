@@ -11,6 +11,9 @@
 //            (buckets as large as layers: no latency of their own). PyTorch's DDP reduces its buckets in
 //            order, each as soon as the blocks whose gradients it holds are differentiated.
 //   send     activations and gradients to neighbouring stages; without overlap_pipeline the sender waits.
+//   load     from the host to the GPU: input, offloaded weights, two layers ahead at most.
+//   store    from the GPU to the host: gradients whose optimiser runs there.
+//   input    the loader: storage and CPU workers, no part of the GPU.
 //
 // Known to fail: DualPipe's pairs of forward and backward passes run one after the other here.
 #pragma once
@@ -28,10 +31,20 @@ namespace gpuplan::sim {
 enum class Meet : std::uint8_t { none, block, shard, replica, data };
 inline constexpr std::size_t kMeets = 5;
 
-enum class StepStream : std::uint8_t { compute, data, send };
-inline constexpr std::size_t kStepStreams = 3;
+enum class StepStream : std::uint8_t { compute, data, send, load, store, input };
+inline constexpr std::size_t kStepStreams = 6;
 
-enum class StepPart : std::uint8_t { forward, backward, optimizer, host, weights, gradients, send };
+enum class StepPart : std::uint8_t {
+  forward,
+  backward,
+  optimizer,
+  host,
+  weights,
+  gradients,
+  send,
+  load,
+  input
+};
 std::span<const std::string_view> enum_names(StepPart tag);
 
 // What a piece of work takes of a rank's GPU and its links, over its whole life.
@@ -48,6 +61,7 @@ struct StepWork {
   Seconds alone;           // with nothing beside it
   Seconds in_line;         // of it: collectives that nothing hides
   StepDemand demand;
+  bool from_host = false;  // gathers what another link brings more slowly
 };
 
 struct StepOp {

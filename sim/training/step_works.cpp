@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sim/collective/gpu_demand.h"
+#include "sim/training/offload_price.h"
 
 namespace gpuplan::sim {
 
@@ -74,6 +75,7 @@ class Works {
       add(step_.rejoin.front(), gather);
       out_.rejoin = compute("gather what was received", StepPart::forward, gather, {}).whole;
     }
+    add_input();
     out_.nothing =
         put({"no layer", StepStream::compute, StepPart::forward, Meet::none, Seconds(0.0), Seconds(0.0), {}});
     return std::move(out_);
@@ -82,9 +84,14 @@ class Works {
   static RankResources resources_of(const TrainingEstimator& estimator) {
     const TrainingMachine& m = estimator.machine();
     const auto positive = [](double x) { return x > 0.0 ? x : 1.0; };
+    double network = 1.0, nvlink = 1.0;  // that faults left to the slowest group
+    for (const FabricLoss& loss : m.losses) {
+      network = std::min(network, loss.network);
+      nvlink = std::min(nvlink, loss.nvlink);
+    }
     return {positive(m.gpu.sm_count), positive(estimator.achievable_hbm().si()),
-            positive(m.gpu.scale_up_bandwidth.si()),
-            positive(m.node.nic_bandwidth.si() * m.node.nic_count / std::max(1, m.gpus_per_node)),
+            positive(nvlink * m.gpu.scale_up_bandwidth.si()),
+            positive(network * m.node.nic_bandwidth.si() * m.node.nic_count / std::max(1, m.gpus_per_node)),
             positive(m.gpu.pcie_bandwidth.si())};
   }
 
@@ -218,7 +225,77 @@ class Works {
     out.gather_backward = collectives_of(work.gather_backward, StepPart::weights);
     out.scatter = collectives_of(work.scatter, StepPart::gradients);
     out.hides = !work.gather_forward.empty() && work.gather_forward.front().overlap == Overlap::pass;
+    out.load_hides = job_.software.overlap_offload.value_or(true);
+    out.load_forward = load(work.load_forward, out.gather_forward);
+    out.load_backward = load(work.load_backward, out.gather_backward);
     return out;
+  }
+
+  // A copy over the host's link that takes `seconds`.
+  std::uint32_t copy(const char* name, StepStream stream, StepPart part, double seconds, Bytes bytes) {
+    StepDemand demand;
+    demand.pcie = demand.hbm = bytes.si();
+    return put({name, stream, part, Meet::none, Seconds(seconds), Seconds(0.0), demand});
+  }
+
+  std::optional<std::uint32_t> load(Bytes bytes, const std::vector<std::uint32_t>& gathers) {
+    if (bytes.si() <= 0.0) {
+      return std::nullopt;
+    }
+    const double seconds = load_time(estimator_, job_, bytes);
+    double gathered = 0.0;
+    for (const std::uint32_t work : gathers) {
+      gathered += out_.works[work].alone.si();
+    }
+    for (const std::uint32_t work : gathers) {
+      out_.works[work].from_host = seconds > gathered;
+    }
+    return copy("weights from the host", StepStream::load, StepPart::load, seconds, bytes);
+  }
+
+  void add_input() {
+    if (!job_.input) {
+      return;
+    }
+    const InputCost cost = price_input(estimator_, job_);
+    const InputLoad what = input_load(job_, estimator_.machine().gpus_per_node);
+    const double loader = cost.prefetch ? cost.loader() : cost.storage + cost.decode;
+    out_.input_loader = put({"input, read and decoded",
+                             StepStream::input,
+                             StepPart::input,
+                             Meet::none,
+                             Seconds(loader),
+                             Seconds(0.0),
+                             {}});
+    out_.input_copy = copy("input to the GPU", StepStream::load, StepPart::input, cost.copy,
+                           what.samples_per_rank * what.decoded);
+    out_.input_prefetches = cost.prefetch;
+    out_.input_blocks = cost.blocks;
+  }
+
+  void add_offload(const OffloadWork& work, double share, StageWorks& out) {
+    const OffloadCost cost = gpuplan::sim::cost_of(estimator_, job_, work);
+    if (cost.pass <= 0.0) {
+      return;
+    }
+    if (cost.overlaps) {
+      out.store_slice = copy("gradients to the host", StepStream::store, StepPart::load,
+                             share * cost.gradients, work.gradients * share);
+    } else {
+      out.store =
+          copy("gradients to the host", StepStream::store, StepPart::load, cost.gradients, work.gradients);
+    }
+    out.host_pass = put({"optimiser on the host",
+                         StepStream::compute,
+                         StepPart::host,
+                         Meet::none,
+                         Seconds(cost.pass),
+                         Seconds(0.0),
+                         {}});
+    if (work.weights.si() > 0.0) {
+      out.load =
+          copy("new weights from the host", StepStream::load, StepPart::load, cost.weights, work.weights);
+    }
   }
 
   StageWorks stage_works(const StageWork& stage) {
@@ -242,13 +319,7 @@ class Works {
                            Seconds(std::max(optimizer.sum.kernels, optimizer.sum.launches)), Seconds(0.0),
                            optimizer.demand});
     }
-    if (stage.host_transfer.si() > 0.0) {
-      StepDemand demand;
-      demand.pcie = stage.host_transfer.si();
-      out.transfer =
-          put({"gradients and weights over PCIe", StepStream::compute, StepPart::host, Meet::none,
-               stage.host_transfer / estimator_.machine().gpu.pcie_bandwidth, Seconds(0.0), demand});
-    }
+    add_offload(stage.offload, share, out);
     out.host = put({"host, once a step",
                     StepStream::compute,
                     StepPart::host,

@@ -26,7 +26,9 @@ struct BlockWorks {
   std::array<ComputeWork, 2> inputs;    // its half for the gradients of inputs
   ComputeWork weights;                  // and for those of weights
   std::vector<std::uint32_t> gather_forward, gather_backward, scatter;
-  bool hides = true;  // gathered and scattered beside computation
+  bool hides = true;                                         // gathered and scattered beside computation
+  std::optional<std::uint32_t> load_forward, load_backward;  // offloaded weights
+  bool load_hides = true;
 };
 
 // Once a step, of one stage. Slices: a layer's share.
@@ -35,7 +37,10 @@ struct StageWorks {
   std::vector<std::pair<std::uint32_t, int>>
       buckets;  // or gradients by bucket: work, blocks that it waits for
   bool reduce_hides = false, parameters_hide = false;
-  std::optional<std::uint32_t> optimizer, transfer;
+  std::optional<std::uint32_t> optimizer;
+  // Of offloaded state: gradients down (a layer's slice behind its backward pass, or all), the CPU's pass,
+  // weights back.
+  std::optional<std::uint32_t> store_slice, store, host_pass, load;
   std::uint32_t host = 0;
 };
 
@@ -44,6 +49,8 @@ struct StepWorks {
   std::vector<StageWorks> stages;
   std::optional<std::uint32_t> send, rejoin;
   std::uint32_t nothing = 0;  // of a stage without layers
+  std::optional<std::uint32_t> input_loader, input_copy;
+  bool input_prefetches = true, input_blocks = false;
   std::vector<StepWork> works;
 };
 

@@ -203,6 +203,12 @@ std::string plan_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
   }
   if (plan.top.empty()) {
     out += "\n" + styled("nothing fits", Style::bad) + "\n";
+    for (const auto& [rule, splits] : plan.search.illegal) {
+      if (rule.starts_with("offload")) {
+        out += fmt::format("{} splits offload more than the memory or drives of a node hold\n",
+                           grouped(static_cast<double>(splits)));
+      }
+    }
   } else {
     out += best_text(s, plan) + top_text(plan) + nodes_text(plan) + front_text(s, plan);
   }

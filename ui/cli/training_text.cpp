@@ -4,6 +4,7 @@
 
 #include "sim/report/training_trace.h"
 #include "ui/cli/terminal.h"
+#include "ui/cli/training_run_text.h"
 
 namespace gpuplan::cli {
 
@@ -51,6 +52,8 @@ void add_step(const sim::StepEstimate& e, std::string& text) {
   row("pipeline bubble", e.bubble.si());
   row("host launches", e.launch_bound_seconds);
   row("host transfer", e.transfer.si());
+  row("optimiser on the host", e.host_optimizer.si());
+  row("waiting for input", e.input.si());
   row("kernels slowed by overlap", e.slowed.si() > 1e-6 * step ? e.slowed.si() : 0.0);
   row("once a step (assumed)", e.overhead.si());
   row("stragglers", e.straggle.si());
@@ -85,6 +88,17 @@ void add_memory(const TrainingMemory& memory, std::string& text) {
   row("fragmentation (assumed)", m.fragmentation);
   row("total", m.total());
   text += table.text();
+}
+
+std::string host_misfit_text(const sim::TrainingScenario& s, const sim::TrainingMisfit& misfit) {
+  const bool memory = misfit.place == "host memory";
+  return wrap(fmt::format("{} does not fit: a {} is short of {} of {}: {} are needed of {} usable, for the "
+                          "offloaded {} of {} GPUs",
+                          s.job.model.name, s.machine.node.name, gb(misfit.short_by), misfit.place,
+                          gb(memory ? misfit.host.memory : misfit.host.nvme),
+                          gb(memory ? misfit.host.memory_usable : misfit.host.nvme_usable), misfit.culprit,
+                          s.machine.gpus_per_node),
+              80, 2);
 }
 
 }  // namespace
@@ -146,7 +160,7 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
             "\n";
     add_critical(o, text);
   }
-  text += "\n";
+  text += "\n" + training_run_text(s, o, result);
   add_memory(o.memory, text);
   for (const std::string& warning : result.warnings) {
     text += styled("warning  ", Style::bad) + wrap(warning, 71, 9) + "\n";
@@ -155,12 +169,14 @@ std::string training_text(const sim::TrainingScenario& s, const sim::TrainingOut
 }
 
 std::string misfit_text(const sim::TrainingScenario& s, const sim::TrainingMisfit& misfit) {
+  const bool on_gpu = misfit.place == "GPU";
   std::string text =
-      wrap(fmt::format("{} does not fit on {}: short by {} per GPU of stage {}; most of it is {}",
-                       s.job.model.name, s.machine.gpu.name, gb(misfit.short_by), misfit.memory.peak().stage,
-                       misfit.culprit),
-           80, 2) +
-      "\n\n";
+      on_gpu ? wrap(fmt::format("{} does not fit on {}: short by {} per GPU of stage {}; most of it is {}",
+                                s.job.model.name, s.machine.gpu.name, gb(misfit.short_by),
+                                misfit.memory.peak().stage, misfit.culprit),
+                    80, 2)
+             : host_misfit_text(s, misfit);
+  text += "\n\n";
   add_memory(misfit.memory, text);
   text += misfit.remedies.empty() ? "\nno single change of those known makes it fit\n"
                                   : "\nwhat would fit, one change each, fastest first:\n";

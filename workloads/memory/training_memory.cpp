@@ -5,18 +5,12 @@
 #include "workloads/memory/activation.h"
 #include "workloads/memory/convnet_memory.h"
 #include "workloads/memory/serving_memory.h"
+#include "workloads/training/offload.h"
 #include "workloads/training/stages.h"
 
 namespace gpuplan {
 
 namespace {
-
-// fsdp keeps fp32 weights, sharded, and gathers them in 16 bits; the others keep 16-bit weights and count the
-// fp32 copy with the optimiser.
-bool master_is_the_weight(const TrainingJob& job) {
-  return job.parallelism.sharding == Sharding::fsdp && *job.software.master_weights &&
-         job.fine_tune.method == FineTune::full;
-}
 
 double moments(const TrainingJob& job) {
   const double wide = *job.software.master_weights || job.weight_bytes() == 4.0 ? 4.0 : job.weight_bytes();
@@ -45,9 +39,7 @@ void add_states(const TrainingJob& job, const RankParameters& p, StageMemory& ou
   };
   const Sharding s = parallel.sharding;
   const bool frozen = job.fine_tune.method != FineTune::full;
-  const double stored = job.fine_tune.method == FineTune::qlora ? bytes_per_element(Precision::int4)
-                        : master_is_the_weight(job)             ? 4.0
-                                                                : job.weight_bytes();
+  const double stored = stored_weight_bytes(job);
   const bool stays = job.offload != Offload::optimizer_and_weights;
   const double copies = job.schedule() == PipelineSchedule::dualpipe ? 2.0 : 1.0;
   out.weights = Bytes(stays ? copies * stored * over(job.shards_weights()) : 0.0);
@@ -156,6 +148,11 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
 }
 
 }  // namespace
+
+bool master_is_the_weight(const TrainingJob& job) {
+  return job.parallelism.sharding == Sharding::fsdp && *job.software.master_weights &&
+         job.fine_tune.method == FineTune::full;
+}
 
 double optimizer_bytes(const TrainingJob& job) {
   const bool master = *job.software.master_weights && job.weight_bytes() < 4.0 && !master_is_the_weight(job);

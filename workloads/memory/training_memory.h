@@ -61,6 +61,10 @@ StageMemory stage_memory(const TrainingJob& job, int stage, const MemoryConstant
 // The peak of plan_training_memory without the others, for searches.
 StageMemory fullest_stage(const TrainingJob& job, const MemoryConstants& constants = {});
 
+// Whether the weights kept are the fp32 ones: fsdp shards those and gathers them in 16 bits; the others keep
+// 16-bit weights and count the fp32 copy with the optimiser.
+bool master_is_the_weight(const TrainingJob& job);
+
 // Bytes of optimiser state an element takes, fp32 master weights included where there are any.
 double optimizer_bytes(const TrainingJob& job);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "workloads/training/low_rank.h"
+#include "workloads/training/offload.h"
 #include "workloads/training/passes.h"
 #include "workloads/training/stages.h"
 
@@ -56,7 +57,8 @@ double optimizer_traffic(const TrainingJob& job) {
 }  // namespace
 
 void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
-  if (!job.shards_weights() || job.gathers_once()) {
+  const bool gathers = job.shards_weights() && !job.gathers_once();
+  if (!gathers && job.offload != Offload::optimizer_and_weights) {
     return;
   }
   // Experts are sharded over fewer ranks, but their bytes cross the same links: counted with the layer.
@@ -73,7 +75,8 @@ void add_sharded_layer(const TrainingJob& job, bool experts, LayerWork& work) {
 }
 
 void add_sharded(const TrainingJob& job, double elements, LayerWork& work) {
-  if (!job.shards_weights()) {
+  add_weight_loads(job, elements, work);
+  if (!job.shards_weights() || job.gathers_once()) {
     return;
   }
   const bool frozen = job.fine_tune.method != FineTune::full;  // gathered alike, with nothing to scatter
@@ -144,8 +147,7 @@ StageWork lower_stage(const TrainingJob& job, int stage) {
                                          kernels::Elementwise::Kind::residual, elements, traffic * 0.6,
                                          traffic * 0.4, 8.0));
   } else {
-    // Gradients go down, new weights come back; the CPU's pass is not priced.
-    out.host_transfer = Bytes(elements * (job.gradient_bytes() + job.weight_bytes()));
+    out.offload = lower_offload(job, elements);
   }
   return out;
 }

@@ -2,6 +2,7 @@
 // logits to fp32, finds the greatest, subtracts, exponentiates, sums: 26 bytes a logit forward, 10 backward
 // (counted pass by pass of Megatron's vocab_parallel_cross_entropy); a fused one reads the logits and writes
 // their gradient.
+#include "workloads/training/offload.h"
 #include "workloads/training/passes.h"
 #include "workloads/training/vision.h"
 
@@ -29,6 +30,8 @@ LayerWork lower_embedding(const TrainingJob& job) {
                                                                 : collectives::Collective::all_reduce,
                                         Group::tensor, Bytes(tokens * wide), 1.0, Overlap::none});
   }
+  add_weight_loads(job, count_parameters(job.model).embedding / job.parallelism.tensor, work);
+  work.load_backward = Bytes(0.0);  // gradients of rows need no weights
   return work;
 }
 
@@ -59,6 +62,9 @@ LayerWork lower_head(const TrainingJob& given) {
   work.backward.kernels.push_back(pass("loss", TrainingPart::head, Kind::norm, tokens,
                                        (fused ? e : 6.0) * logits, (fused ? e : 4.0) * logits,
                                        fused ? 1.0 : 4.0));
+  const ParameterCount count = count_parameters(m);
+  add_weight_loads(job, (count.lm_head > 0.0 ? count.lm_head : count.embedding) / job.parallelism.tensor,
+                   work);
   return work;
 }
 

@@ -59,6 +59,9 @@ void fill_defaults(TrainingJob& job) {
     fill(c.fused_norms, s.framework == Framework::compiled);
     fill(c.sync_batch_norm, false);
   }
+  if (job.offload != Offload::none) {
+    fill(s.overlap_offload, true);
+  }
   TrainingParallelism& p = job.parallelism;
   fill(p.sequence_parallel, d.sequence_parallel && p.tensor > 1 && !job.sees_images());
   fill(p.schedule,
@@ -100,6 +103,10 @@ std::span<const std::string_view> enum_names(Optimizer /*tag*/) {
 }
 std::span<const std::string_view> enum_names(Offload /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"none", "optimizer", "optimizer_and_weights"};
+  return names;
+}
+std::span<const std::string_view> enum_names(OffloadTo /*tag*/) {
+  static constexpr std::array<std::string_view, 2> names = {"host", "nvme"};
   return names;
 }
 std::span<const std::string_view> enum_names(ContextExchange /*tag*/) {

@@ -14,6 +14,7 @@
 #include "workloads/models/model.h"
 #include "workloads/models/resnet.h"
 #include "workloads/models/vit.h"
+#include "workloads/training/input_spec.h"
 
 namespace gpuplan {
 
@@ -37,8 +38,11 @@ std::span<const std::string_view> enum_names(Recompute tag);
 enum class Optimizer { adamw, adamw_8bit, adafactor, sgd, muon };
 std::span<const std::string_view> enum_names(Optimizer tag);
 
-enum class Offload { none, optimizer, optimizer_and_weights };  // to host memory, over PCIe or C2C
+enum class Offload { none, optimizer, optimizer_and_weights };  // off the GPU, over PCIe or C2C
 std::span<const std::string_view> enum_names(Offload tag);
+
+enum class OffloadTo { host, nvme };  // the node's memory, or its drives
+std::span<const std::string_view> enum_names(OffloadTo tag);
 
 enum class ContextExchange { ring, ulysses };  // keys and values around a ring, or heads for sequence
 std::span<const std::string_view> enum_names(ContextExchange tag);
@@ -185,6 +189,7 @@ struct TrainingSoftware {
   std::optional<bool> master_weights;
   std::optional<double> bucket_mb;
   std::optional<ConvnetSoftware> convnet;
+  std::optional<bool> overlap_offload;  // set where something is offloaded
 };
 template <class V>
 void describe(V& v, TrainingSoftware& s) {
@@ -208,6 +213,9 @@ void describe(V& v, TrainingSoftware& s) {
           "ddp: MiB of gradients that are reduced at once; 0: a layer's; default: 25 in fsdp and compiled",
           json::Range{.min = 0, .max = 1e6});
   v.field("convnet", s.convnet, "of convolutional networks");
+  v.field("overlap_offload", s.overlap_offload,
+          "with offload: gradients go to the host behind the backward pass, weights come while others are "
+          "computed with; default: they do");
 }
 
 // Everything the lowering needs, with no field left to default. Build with resolve_job.
@@ -221,6 +229,8 @@ struct TrainingJob {
   TrainingPrecision precision;
   Optimizer optimizer = Optimizer::adamw;
   Offload offload = Offload::none;
+  OffloadTo offload_to = OffloadTo::host;
+  std::optional<InputSpec> input;  // none: nothing is known of it, a share of the once-a-step overhead
   FineTuneSpec fine_tune;
   TrainingSoftware software;  // all optional fields set
   double expert_imbalance = 1.0;

@@ -65,6 +65,7 @@ struct LayerWork {
   TrainingPhase weights;    // gradients of weights, added to what is accumulated
   // Of a sharded model: gathered before each pass, scattered behind the backward one.
   std::vector<TrainingCollective> gather_forward, gather_backward, scatter;
+  Bytes load_forward{0.0}, load_backward{0.0};  // of weights that lie outside the GPU, before each pass
   double flops = 0.0;  // of the model: forward and backward, attention in full (PaLM's convention)
 };
 
@@ -75,6 +76,13 @@ struct GradientBucket {
   int after = 0;
 };
 
+// Once a step, of a rank whose optimiser state lies outside its GPU (offload.h).
+struct OffloadWork {
+  Bytes gradients{0.0}, weights{0.0};  // to the host, and back
+  Bytes host_traffic{0.0};             // through the host's memory
+  Bytes nvme_read{0.0}, nvme_written{0.0};
+};
+
 struct StageWork {
   int layers = 0, moe_layers = 0, recomputed = 0;
   bool first = false, last = false;
@@ -82,7 +90,7 @@ struct StageWork {
   std::vector<TrainingCollective> reduce;      // gradients over data, once a step
   std::vector<GradientBucket> buckets;         // or these, in order
   std::vector<TrainingCollective> parameters;  // weights gathered back, once a step
-  Bytes host_transfer{0.0};                    // over PCIe, once a step (offload)
+  OffloadWork offload;
 };
 
 struct TrainingStep {
