@@ -261,7 +261,9 @@ TrainingPlan plan_training(const TrainingScenario& scenario, const kernels::Kern
       add_once(*one.best, out.top);
     }
   }
-  if (out.own && out.own->candidate.memory <= (out.usable - out.margin).si()) {
+  const bool of_nodes = spec.nodes.empty() || std::find(spec.nodes.begin(), spec.nodes.end(),
+                                                        scenario.machine.nodes) != spec.nodes.end();
+  if (out.own && of_nodes && out.own->candidate.memory <= (out.usable - out.margin).si()) {
     add_once(*out.own, out.top);
   }
   std::stable_sort(out.top.begin(), out.top.end(),

@@ -69,8 +69,11 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
                      gigabytes(plan.margin.si()), percent(s.spec.plan.memory_margin));
   if (plan.own) {
     const double own = plan.own->step.si();
-    out += fmt::format("  the scenario's own split takes {} ({:+.1f} %)\n", si(own, "s"),
-                       100.0 * (own / step - 1.0));
+    out += fmt::format("  the scenario's own split{} takes {} ({:+.1f} %)\n",
+                       plan.own->candidate.point.nodes == best.candidate.point.nodes
+                           ? ""
+                           : ", on " + nodes_of(plan.own->candidate.point) + ",",
+                       si(own, "s"), 100.0 * (own / step - 1.0));
   }
   if (plan.cheapest && plan.cheapest->usd_per_million_tokens && best.usd_per_million_tokens &&
       *plan.cheapest->usd_per_million_tokens < 0.99 * *best.usd_per_million_tokens) {
@@ -183,10 +186,15 @@ std::string strategies_text(const sim::TrainingPlan& plan) {
 std::string plan_text(const sim::TrainingScenario& s, const sim::TrainingPlan& plan) {
   const sim::SearchResult& r = plan.search;
   std::string out = styled(s.spec.name, Style::heading) + "\n";
-  out += wrap(fmt::format("{} on {} x {}: {} splits tried, {} legal, {} fit", s.job.model.name,
-                          s.machine.nodes * s.machine.gpus_per_node, s.machine.gpu.name,
-                          grouped(static_cast<double>(r.candidates)), grouped(static_cast<double>(r.legal)),
-                          grouped(static_cast<double>(r.fit))),
+  const std::vector<int>& nodes = s.spec.plan.nodes;
+  const auto [least, most] = std::minmax_element(nodes.begin(), nodes.end());
+  const int from = nodes.empty() ? s.machine.nodes : *least, to = nodes.empty() ? from : *most;
+  const int each = s.machine.gpus_per_node;
+  out += wrap(fmt::format(
+                  "{} on {} x {}: {} splits tried, {} legal, {} fit", s.job.model.name,
+                  from < to ? fmt::format("{} to {}", from * each, to * each) : std::to_string(to * each),
+                  s.machine.gpu.name, grouped(static_cast<double>(r.candidates)),
+                  grouped(static_cast<double>(r.legal)), grouped(static_cast<double>(r.fit))),
               80, 0) +
          "\n";
   if (s.job.convnet() != nullptr) {
