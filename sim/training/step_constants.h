@@ -14,7 +14,7 @@ struct StepConstants {
   double hopper_watts = 700.0, blackwell_watts = 1200.0;
   // Hopper in 8 bits: MLPerf's, NeMo's and Megatron-Bridge's dense steps ran 3 to 5 % longer than without.
   double hopper_8_bit = 1.06;
-  // Blackwell in 16 bits: fitted to two thirds of SimuMax's rows, the only measured steps in that format; one
+  // Blackwell in 16 bits: fitted to SimuMax's rows, the only measured steps in that format; one
   // stack of early 2026 on B200.
   double blackwell_16_bit = 1.25;
   // Host time per kernel of a layer (s), by framework: megatron, megatron_2021, deepspeed, fsdp, compiled.
@@ -22,7 +22,8 @@ struct StepConstants {
   // micro-batch for 54 kernels, checkpointing and its random-number states included); others assumed.
   std::array<double, 5> launch = {10e-6, 20e-6, 58e-6, 15e-6, 6e-6};
   // Where the host waits for every kernel (CUDA_LAUNCH_BLOCKING=1), nothing of this hides, and waking up
-  // comes on top: so many times as long. Fitted to half of BLOOM's trials on Jean Zay, which ran so.
+  // comes on top: so many times as long. Fitted to BLOOM's trials on Jean Zay, which ran so: 14 ms a layer
+  // and micro-batch beyond the kernels; two thirds of the rows alone say 14.9.
   double launch_blocking = 4.0;
   // Compute while a collective runs on the same GPU takes so much longer: Galvatron measured 1.126 with an
   // all-reduce beside (TRAINING_FACTS).

@@ -16,8 +16,8 @@ struct MemoryConstants {
   double communicator = 0.35e9;  // NCCL, of each group of more than one rank; assumed
   double fragmentation = 0.04;   // of activations and working memory, by PyTorch's allocator; assumed
   // The same with DeepSpeed of 2022, NCCL's buffers and what the allocator reserves included, fitted together
-  // to two thirds of BLOOM's nvidia-smi rows; on one node to BigScience's of 1.3B. 1.6 GB of it is CUDA's, by
-  // BLOOM's chronicle.
+  // to BLOOM's nvidia-smi rows (two thirds alone say 11.8 GB and 0.11); on one node to BigScience's
+  // of 1.3B. 1.6 GB of it is CUDA's, by BLOOM's chronicle.
   double context_deepspeed = 2.5e9, network_deepspeed = 7.5e9;  // on one node; besides, over more
   double fragmentation_deepspeed = 0.19;
   double deepspeed_bucket = 5e8;  // elements of reduce_bucket_size and allgather_bucket_size, its defaults

@@ -154,31 +154,39 @@ void add_mlp(const TrainingJob& job, LayerWork& work) {
   add_matrix(job, work, "mlp down", TrainingPart::gemm, tokens, m.hidden, f);
 }
 
-// What eager PyTorch moves besides. A token: both inputs of a residual get a gradient and are added, queries,
-// keys and values are split and joined, a norm's backward pass takes two kernels and reads twice. A weight
-// and micro-batch, under FSDP's flat parameters: weights are cast, gradients of their views joined, cast and
-// divided before they are scattered; 36 bytes by count with autocast, 8 in pure 16 bits. Both fitted to two
-// thirds of MosaicML's rows.
+// What eager PyTorch moves besides, a token: both inputs of a residual get a gradient and are added, queries,
+// keys and values are split and joined, a norm's backward pass takes two kernels and reads twice: some 50
+// bytes an element by count. 60 are taken; a fit to two thirds of MosaicML's rows says 108 +- 28.
 void add_eager(const TrainingJob& job, LayerWork& work) {
-  constexpr double token_forward = 20.0, token_backward = 40.0, weight = 40.0;
+  constexpr double forward = 20.0, backward = 40.0;
   if (job.software.framework != Framework::fsdp) {
     return;
   }
   const double h = job.model.hidden, tokens = static_cast<double>(job.local_tokens());
   work.forward.kernels.push_back(pass("eager", TrainingPart::elementwise, Kind::copy, tokens,
-                                      0.5 * token_forward * h, 0.5 * token_forward * h, 6.0));
+                                      0.5 * forward * h, 0.5 * forward * h, 6.0));
   work.backward.kernels.push_back(pass("eager", TrainingPart::elementwise, Kind::copy, tokens,
-                                       0.6 * token_backward * h, 0.4 * token_backward * h, 8.0));
-  if (job.shards_weights() && job.fine_tune.method == FineTune::full) {
-    double elements = 0.0;
-    for (const TrainingKernel& kernel : work.weights.kernels) {
-      if (const auto* gemm = std::get_if<kernels::Gemm>(&kernel.operation)) {
-        elements += static_cast<double>(gemm->m) * static_cast<double>(gemm->n);
-      }
-    }
-    work.weights.kernels.push_back(pass("flat parameters", TrainingPart::elementwise, Kind::copy, elements,
-                                        0.6 * weight, 0.4 * weight, 10.0));
+                                       0.6 * backward * h, 0.4 * backward * h, 8.0));
+}
+
+// What PyTorch's FSDP moves of each gathered weight, a micro-batch. FSDP1's flat parameters: weights are
+// cast, gradients of their views joined, cast and divided, 36 bytes by count with autocast and 8 in pure 16
+// bits; 40 are taken, a fit to two thirds of MosaicML's rows says 32 +- 6. FSDP2 copies gathered weights out
+// of one buffer twice and gradients into one: 14 bytes by count.
+void add_gathered_copies(const TrainingJob& job, LayerWork& work) {
+  const Framework f = job.software.framework;
+  const double bytes = f == Framework::fsdp ? 40.0 : f == Framework::compiled ? 14.0 : 0.0;
+  if (!job.shards_weights() || job.gathers_once() || job.fine_tune.method != FineTune::full || bytes == 0.0) {
+    return;
   }
+  double elements = 0.0;
+  for (const TrainingKernel& kernel : work.weights.kernels) {
+    if (const auto* gemm = std::get_if<kernels::Gemm>(&kernel.operation)) {
+      elements += kernel.count * static_cast<double>(gemm->m) * static_cast<double>(gemm->n);
+    }
+  }
+  work.weights.kernels.push_back(pass("gathered copies", TrainingPart::elementwise, Kind::copy, elements,
+                                      0.6 * bytes, 0.4 * bytes, 10.0));
 }
 
 // The recomputed part of the forward pass.
@@ -246,6 +254,7 @@ LayerWork lower_layer(const TrainingJob& job, bool experts) {
   leave_tensor(job, work);
   residual();
   add_eager(job, work);
+  add_gathered_copies(job, work);
   add_recompute(job, work);
   add_sharded_layer(job, experts, work);
   return work;
