@@ -60,7 +60,8 @@ const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
                           .number(job.batch.micro_batch)
                           .small(p.context_exchange, job.sequence_parallel(), job.micro_batches() > 1,
                                  p.sharding != Sharding::ddp, job.recompute)
-                          .small(*job.precision.gather, *job.software.overlap_tensor, job.shards_weights())
+                          .small(*job.precision.gather, *job.software.overlap_tensor,
+                                 job.shards_weights() && !job.gathers_once())
                           .group(Group::tensor)
                           .group(Group::context)
                           .group(Group::expert)

@@ -75,7 +75,8 @@ TEST_CASE("What a step loses: the collectives that nothing hides take up to 8/7 
   whole.spec.faults.clear();
   const TrainingOutcome before = estimate_training(whole, library());
   CHECK(before.estimate.step == *o.unharmed);
-  // Gathering and scattering set the pace of every layer here: each pass is as long as its collectives.
+  // Gathering sets the pace of the forward pass here, one of three equal collectives of a layer; the backward
+  // pass has more to hide the other two behind.
   const double exposed = before.estimate.exposed / before.estimate.step;
   REQUIRE(exposed > 0.1);
   const double gathered = before.estimate.stages[0].gather_reduce.si();
@@ -84,7 +85,7 @@ TEST_CASE("What a step loses: the collectives that nothing hides take up to 8/7 
   // eight NICs have, so that less is lost: 7 x 50 = 350.
   const double more = o.estimate.step.si() - before.estimate.step.si();
   CHECK(more <= gathered / 7.0 * straggle * 1.01);
-  CHECK(more > 0.6 * gathered / 7.0);
+  CHECK(more > 0.6 * gathered / 3.0 / 7.0);
   const Result r = report_training(s, o, library());
   CHECK(r.number("training.fault_slowdown") == Approx(o.estimate.step / *o.unharmed));
   CHECK(r.number("training.unharmed_step_time") == o.unharmed->si());
