@@ -49,6 +49,9 @@ std::string family_of(const json::Value& row) {
   }
   for (const auto& [prefix, family] : known) {
     if (id.starts_with(prefix)) {
+      if (std::string_view(family) == "MLPerf") {
+        return text_of(row, "framework").find("LoRA") != std::string::npos ? "MLPerf LoRA" : family;
+      }
       const bool bridge = std::string_view(family) == "Megatron-Bridge";
       return bridge ? "Megatron-Bridge " + text_of(row, "gpu") : family;
     }

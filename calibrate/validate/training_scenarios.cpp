@@ -148,7 +148,10 @@ void set_parallelism(const json::Value& row, json::Value& out) {
   out["pipeline"] = degree("pp");
   out["context"] = degree("cp");
   out["virtual_stages"] = degree("vpp");
-  out["expert"] = degree("ep");
+  // NeMo AutoModel names no expert group where it is all GPUs, but says DeepEP.
+  const bool everywhere = number(row, "parallelism", "ep") < 1.0 &&
+                          has(text(row, "framework"), "AutoModel") && has(text(row, "notes"), "DeepEP");
+  out["expert"] = everywhere ? static_cast<std::int64_t>(number(row, "num_gpus")) : degree("ep");
   const std::string fsdp = text(row, "parallelism", "fsdp");
   const double stage = number(row, "parallelism", "zero_stage", 0.0);
   const bool sharded = stage == 3.0 || has(fsdp, "FSDP") || fsdp == "FULL_SHARD";
@@ -229,7 +232,8 @@ void set_software(const json::Value& row, json::Value& out) {
     out["fused_loss"] = has(text(row, "notes"), "2025");
   }
   // NVIDIA's guide for Megatron-Bridge: DeepEP on H100 and B200, HybridEP on NVL72; since release 25.11.
-  if (has(f, "Megatron-Bridge") && !text(row, "id").starts_with("mbridge-25.09")) {
+  const bool bridge = has(f, "Megatron-Bridge") && !text(row, "id").starts_with("mbridge-25.09");
+  if (bridge || has(text(row, "notes"), "DeepEP")) {
     out["expert_dispatch"] = "deduplicated";
   }
   // The trials of BLOOM hang without it: chronicles-prequel.md, "dealing with JZ hanging".
@@ -284,7 +288,10 @@ json::Value training_scenario_of(const json::Value& row, std::string& reason) {
   sizes["seq_len"] = static_cast<std::int64_t>(seq);
   const std::string again = lower(text(row, "activation_recompute"));
   if (has(text(row, "framework"), "LoRA")) {
+    // MLPerf's and NeMo 24.07's recipes adapt attention alone.
+    const std::string f = text(row, "framework");
     s["fine_tune"]["method"] = "lora";
+    s["fine_tune"]["targets"] = has(f, "MLPerf") || has(f, "24.07") ? "attention" : "all";
   }
   s["machine"] = std::move(machine);
   s["model"] = std::move(model);

@@ -192,6 +192,7 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
     job.fine_tune = spec.fine_tune;
     job.software = spec.software;
     job.expert_imbalance = spec.expert_imbalance;
+    job.expert_capacity = spec.expert_capacity;
     std::vector<Problem> broken;
     resolve_job(job, at, broken);
     std::copy_if(broken.begin(), broken.end(), std::back_inserter(problems), [&](const Problem& problem) {

@@ -38,7 +38,7 @@ struct TrainingSpec {
   std::vector<LinkFault> faults;
   FineTuneSpec fine_tune;
   TrainingSoftware software;
-  double expert_imbalance = 1.0;
+  double expert_imbalance = 1.0, expert_capacity = 0.0;
   TrainingCostSpec cost;
   PlanSpec plan;
   std::vector<json::Value> variants;
@@ -77,6 +77,9 @@ void describe(V& v, TrainingSpec& s) {
   v.field("software", s.software, "what runs the step");
   v.field("expert_imbalance", s.expert_imbalance, "tokens of the most loaded rank's experts over the mean",
           json::Range{.min = 1, .max = 1000});
+  v.field("expert_capacity", s.expert_capacity,
+          "tokens an expert takes at most, over the mean; those beyond are dropped; 0: none are",
+          json::Range{.min = 0, .max = 1000});
   v.field("cost", s.cost, "money");
   v.field("plan", s.plan,
           "what `gpuplan plan` varies; a variant that has a `plan` runs the best split within it");

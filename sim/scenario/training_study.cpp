@@ -112,10 +112,10 @@ TrainingSweep sweep_of(const VarySpec& spec, const std::vector<Document>& docume
 }  // namespace
 
 const VariantFields& training_variant_fields() {
-  static const VariantFields fields = {
-      {"name", "machine", "model", "parallelism", "batch", "recompute", "recompute_layers", "precision",
-       "optimizer", "offload", "fine_tune", "software", "expert_imbalance", "cost", "plan"},
-      "the job, its machine and how it is split"};
+  static const VariantFields fields = {{"name", "machine", "model", "parallelism", "batch", "recompute",
+                                        "recompute_layers", "precision", "optimizer", "offload", "fine_tune",
+                                        "software", "expert_imbalance", "expert_capacity", "cost", "plan"},
+                                       "the job, its machine and how it is split"};
   return fields;
 }
 

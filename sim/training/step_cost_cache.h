@@ -20,8 +20,9 @@ struct CostKeyHash {
   std::size_t operator()(const CostKey& key) const;
 };
 
-// All jobs given to one cache must agree in model, GPUs, fine_tune, optimizer, expert_imbalance, seq_len,
-// global_batch, precision (but for `reduce` and `gather`) and software (but for the overlaps).
+// All jobs given to one cache must agree in model, GPUs, fine_tune, optimizer, expert_imbalance,
+// expert_capacity, prefetch, seq_len, global_batch, precision (but for `reduce` and `gather`) and software
+// (but for the overlaps).
 class StepCostCache {
  public:
   explicit StepCostCache(const TrainingEstimator& estimator) : estimator_(estimator) {}

@@ -187,6 +187,9 @@ class StageBuilder {
   void run_layers(const PipelineOp& op, const std::vector<Layer>& layers, bool completes) {
     const bool reduces = once_.reduce_hides && completes, stores = once_.store_slice && completes;
     std::vector<std::uint32_t> ready(layers.size(), kNone);  // gathered weights
+    // Ahead of the layer that runs; without a limit, as soon as the links are free.
+    const TrainingParallelism& split = job_.parallelism;
+    const auto ahead = static_cast<std::size_t>(std::max(1, split.prefetch));
     const auto gather = [&](std::size_t i) {
       if (i < layers.size() && op.pass != Pass::backward_weight) {
         const BlockWorks& block = works_.blocks[layers[i].block];
@@ -200,14 +203,16 @@ class StageBuilder {
         }
         for (const std::uint32_t work :
              op.pass == Pass::forward ? block.gather_forward : block.gather_backward) {
-          ready[i] =
-              add(work, op.micro_batch, {block.hides ? before_last_ : previous(StepStream::compute), loaded});
+          const std::uint32_t room =
+              block.hides ? (split.limit_all_gathers ? before_last_ : kNone) : previous(StepStream::compute);
+          ready[i] = add(work, op.micro_batch, {room, loaded});
           loaded = kNone;
         }
       }
     };
-    gather(0);
-    gather(1);
+    for (std::size_t i = 0; i <= ahead; ++i) {
+      gather(i);
+    }
     const bool beside = reduces || used_ < gathered_.size();
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const BlockWorks& block = works_.blocks[layers[i].block];
@@ -225,7 +230,7 @@ class StageBuilder {
       }
       sent_ = scattered_ = kNone;
       before_last_ = before;
-      gather(i + 2);
+      gather(i + 1 + ahead);
       if (op.pass == Pass::backward || op.pass == Pass::backward_weight) {
         for (const std::uint32_t work : block.scatter) {
           const std::uint32_t id = add(work, op.micro_batch, {previous(StepStream::compute)});

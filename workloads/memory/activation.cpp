@@ -63,7 +63,7 @@ PerToken mlp_part(const TrainingJob& job, bool experts) {
   // A token is copied for each of its experts: permuted input, both matrices' inputs, output before the sum.
   const Experts& x = *m.moe;
   const double cut = job.parallelism.expert > 1 ? job.parallelism.tensor : 1.0;  // experts are not cut then
-  out.inside = cut * job.expert_imbalance * x.top_k * (2.0 * e * h + e * x.expert_ffn * (matrices_in + 1.0)) /
+  out.inside = cut * job.expert_load() * x.top_k * (2.0 * e * h + e * x.expert_ffn * (matrices_in + 1.0)) /
                    (job.parallelism.expert > 1 ? job.parallelism.tensor : 1.0) +
                e * x.shared_experts * x.shared_ffn_each * (matrices_in + 1.0) + 4.0 * x.experts;
   return out;

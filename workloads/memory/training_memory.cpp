@@ -117,9 +117,10 @@ void add_buffers(const TrainingJob& job, const RankParameters& p, const MemoryCo
   const int ranks = job.data() * parallel.context;
   double buffers = 0.0;
   if (job.shards_weights() && job.shard_ranks() > 1) {
-    // The layer that runs and the one being gathered, or all where they stay; and the gradient of one being
-    // reduced.
-    const double gathered = parallel.reshard_after_forward ? 2.0 * p.layer : p.total();
+    // The layer that runs and those gathered ahead, or all where they stay or nothing keeps the host from
+    // running ahead; and the gradient of one being reduced.
+    const bool all = !parallel.reshard_after_forward || !parallel.limit_all_gathers;
+    const double gathered = all ? p.total() : std::min(p.total(), (1.0 + parallel.prefetch) * p.layer);
     buffers = gathered * job.gather_bytes() +
               (job.gathers_once() ? p.total() * job.gradient_bytes() : p.layer * job.reduce_bytes());
   } else if (ranks > 1 && parallel.sharding == Sharding::ddp && *job.software.bucket_mb > 0.0) {

@@ -81,7 +81,7 @@ void add_sharded(const TrainingJob& job, double elements, LayerWork& work) {
   }
   const bool frozen = job.fine_tune.method != FineTune::full;  // gathered alike, with nothing to scatter
   const Scope scope = scope_of(job);
-  const bool hides = *job.software.overlap_parameters;
+  const bool hides = *job.software.overlap_parameters && job.parallelism.prefetch > 0;
   const double sent = elements * (frozen ? frozen_bytes(job) : job.gather_bytes());
   // Tensor-wise fp8 gathers weights in one byte (torchao float8 all-gather); others in 16 bits.
   add(work.gather_forward, "gather weights", Collective::all_gather, Group::shard, scope.shards, sent, hides);

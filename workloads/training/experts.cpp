@@ -31,13 +31,13 @@ void lower_experts(const TrainingJob& job, LayerWork& work) {
                                   (copies - 1.0 + 1.0 / x.top_k) * e * m.hidden, 3.0 * copies));
     if (p.expert > 1) {
       phase->collectives.push_back({"tokens to experts", collectives::Collective::all_to_all, Group::expert,
-                                    Bytes(permuted * m.hidden * e * job.expert_imbalance), 2.0, Overlap::none,
+                                    Bytes(permuted * m.hidden * e * job.expert_load()), 2.0, Overlap::none,
                                     deduplicated ? x.top_k : 0});
     }
   }
   // Tokens that this rank's experts see; the most loaded rank sets the pace.
   const int local = std::max(1, x.experts / p.expert);
-  const double each = std::max(1.0, permuted * job.expert_imbalance / local);
+  const double each = std::max(1.0, permuted * job.expert_load() / local);
   const bool gated = m.mlp == Mlp::gated;
   LayerWork one;
   const auto rows = static_cast<std::int64_t>(each);

@@ -129,6 +129,10 @@ std::span<const std::string_view> enum_names(FineTune /*tag*/) {
   static constexpr std::array<std::string_view, 3> names = {"full", "lora", "qlora"};
   return names;
 }
+std::span<const std::string_view> enum_names(LowRankTargets /*tag*/) {
+  static constexpr std::array<std::string_view, 2> names = {"all", "attention"};
+  return names;
+}
 std::span<const std::string_view> enum_names(Group /*tag*/) {
   static constexpr std::array<std::string_view, 7> names = {"tensor",   "context", "expert", "data",
                                                             "pipeline", "shard",   "replica"};

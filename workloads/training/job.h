@@ -87,6 +87,8 @@ struct TrainingParallelism {
   Sharding sharding = Sharding::ddp;
   int shard_group = 0;  // 0: all data-parallel ranks
   bool reshard_after_forward = true;
+  int prefetch = 1;  // layers
+  bool limit_all_gathers = true;
   std::optional<PipelineSchedule> schedule;
   std::vector<Group> placement;  // innermost first; empty: tensor, context, data, pipeline
 };
@@ -111,6 +113,12 @@ void describe(V& v, TrainingParallelism& s) {
           json::Range{.min = 0, .max = 100000});
   v.field("reshard_after_forward", s.reshard_after_forward,
           "fsdp: whether weights are dropped after the forward pass and gathered again");
+  v.field("prefetch", s.prefetch,
+          "fsdp: layers whose weights are gathered ahead of the one that runs; 0: each waits for its own",
+          json::Range{.min = 0, .max = 1000});
+  v.field(
+      "limit_all_gathers", s.limit_all_gathers,
+      "fsdp: whether gathers wait for the layers before them; else all of a pass may lie gathered at once");
   v.field("schedule", s.schedule, "order of micro-batches in the pipeline; default: 1f1b, or interleaved");
   v.field("placement", s.placement,
           "order of the groups from neighbouring GPUs outwards; default: tensor, context, data, pipeline");
@@ -151,16 +159,22 @@ void describe(V& v, TrainingPrecision& s) {
   v.field("scaling", s.scaling, "what a scale of an 8- or 4-bit format covers");
 }
 
+// Which frozen matrices of a layer carry low-rank additions.
+enum class LowRankTargets { all, attention };
+std::span<const std::string_view> enum_names(LowRankTargets tag);
+
 struct FineTuneSpec {
   FineTune method = FineTune::full;
   int rank = 16;
+  LowRankTargets targets = LowRankTargets::all;
 };
 template <class V>
 void describe(V& v, FineTuneSpec& s) {
   v.field("method", s.method,
           "full: every weight is trained; lora: low-rank additions; qlora: those over 4-bit weights");
-  v.field("rank", s.rank, "of the low-rank additions to every linear layer",
-          json::Range{.min = 1, .max = 4096});
+  v.field("rank", s.rank, "of the low-rank additions", json::Range{.min = 1, .max = 4096});
+  v.field("targets", s.targets,
+          "which matrices of a layer carry them; experts and the output matrix never do");
 }
 
 // Of convolutional networks.
@@ -233,11 +247,15 @@ struct TrainingJob {
   std::optional<InputSpec> input;  // none: nothing is known of it, a share of the once-a-step overhead
   FineTuneSpec fine_tune;
   TrainingSoftware software;  // all optional fields set
-  double expert_imbalance = 1.0;
+  double expert_imbalance = 1.0, expert_capacity = 0.0;
   // Shape of a model that looks at images: a vision transformer, whose layers are in `model` besides, or a
   // ResNet, whose blocks are model.layers.
   std::variant<std::monostate, models::Vit, models::Resnet> vision;
 
+  // Tokens of the most loaded rank's experts over the mean, less those above capacity.
+  [[nodiscard]] double expert_load() const {
+    return expert_capacity > 0.0 ? std::min(expert_imbalance, expert_capacity) : expert_imbalance;
+  }
   [[nodiscard]] const models::Vit* vit() const { return std::get_if<models::Vit>(&vision); }
   [[nodiscard]] const models::Resnet* convnet() const { return std::get_if<models::Resnet>(&vision); }
   [[nodiscard]] bool sees_images() const { return vision.index() > 0; }

@@ -23,7 +23,8 @@ TrainingKernel product(const TrainingJob& job, std::string_view name, TrainingPa
   op.m = m;
   op.n = n;
   op.k = k;
-  op.activations = op.weights = job.precision.compute;
+  op.activations = op.weights =
+      bytes_per_element(job.precision.compute) < 2.0 ? Precision::bf16 : job.precision.compute;
   return {name, part, op};
 }
 

@@ -36,7 +36,11 @@ void add_matrix(const TrainingJob& job, LayerWork& work, std::string_view name, 
   if (job.fine_tune.method != FineTune::full) {
     if (part != TrainingPart::head) {  // the output matrix has no additions and stays in 16 bits
       add_expansion(job, work, part, static_cast<double>(out) * static_cast<double>(in));
-      add_low_rank(job, work, part, tokens, out, in);
+      const bool attention =
+          name == "projection" || name == "qkv" || name.starts_with("query") || name.starts_with("key-value");
+      if (attention || job.fine_tune.targets == LowRankTargets::all) {
+        add_low_rank(job, work, part, tokens, out, in);
+      }
     }
     return;
   }

@@ -39,7 +39,9 @@ double low_rank_elements(const TrainingJob& job) {
   const Model& m = job.model;
   const double h = m.hidden, q = static_cast<double>(m.heads) * m.head_dim;
   const double kv = static_cast<double>(m.kv_heads) * m.head_dim, f = m.ffn;
-  const double widths = (h + q) + 2.0 * (h + kv) + (q + h) + (m.mlp == Mlp::gated ? 3.0 : 2.0) * (h + f);
+  const bool all = job.fine_tune.targets == LowRankTargets::all;
+  const double mlp = all ? (m.mlp == Mlp::gated ? 3.0 : 2.0) * (h + f) : 0.0;
+  const double widths = (h + q) + 2.0 * (h + kv) + (q + h) + mlp;
   return m.layers * job.fine_tune.rank * widths / job.parallelism.tensor;
 }
 
