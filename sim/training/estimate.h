@@ -37,13 +37,6 @@ struct LayerTime {
   double time = 0.0, exposed = 0.0, launch_bound = 0.0;
 };
 
-struct CommunicationTime {
-  std::string name;        // "tensor: reduce output"
-  Seconds total, exposed;  // a step
-  double calls = 0.0;
-  Bytes bytes{0.0};  // of a call
-};
-
 struct StepEstimate {
   Seconds step;
   Seconds steady;   // micro-batches one after the other on the slowest stage
@@ -58,7 +51,6 @@ struct StepEstimate {
   std::array<double, kTrainingParts> kernel_seconds{};  // of the slowest stage, a step
   double launch_bound_seconds = 0.0;                    // host launches beyond the kernels' time
   double convolutions_by_memory = 0.0;                  // of kernel_seconds: convolutions that HBM limits
-  std::vector<CommunicationTime> communication;         // of the slowest stage
   double model_flops = 0.0, hardware_flops = 0.0;       // of the job, a step
   double spread80 = 0.0;
   bool outside_measured_range = false;

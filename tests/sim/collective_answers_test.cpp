@@ -3,16 +3,12 @@
 #include <catch2/catch.hpp>
 
 #include "sim/report/collective_comparison.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 // A scenario of the library with its comparison, which points into it.
 struct Answered {

@@ -2,16 +2,12 @@
 #include <catch2/catch.hpp>
 
 #include "sim/report/collective_report.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 CollectiveScenario scenario_of(const std::string& fields) {
   return resolve_collectives(json::parse(R"({"schema": 1, "kind": "collective")" + fields + "}", "test"),

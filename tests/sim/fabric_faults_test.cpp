@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "sim/report/collective_report.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
@@ -12,11 +13,6 @@ namespace {
 constexpr double kGib = 1073741824.0;
 constexpr double kNic = 50e9 * 0.994;      // B/s of payload over a cable of 400 Gbit/s
 constexpr double kNvlink = 450e9 * 0.824;  // B/s that a GPU of a DGX H100 reaches, per direction
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 // The only row of a scenario on H100, `fields` following "gpu" in `machine` and `rest` behind that.
 CollectiveRow row_of(const std::string& machine, const std::string& rest) {

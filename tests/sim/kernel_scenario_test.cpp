@@ -2,16 +2,12 @@
 #include <catch2/catch.hpp>
 
 #include "sim/report/kernel_report.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 KernelScenario scenario_of(const std::string& text) {
   return resolve_kernels(json::parse(text, "test"), "test", ".", library());

@@ -4,16 +4,13 @@
 
 #include "sim/plan/training_plan.h"
 #include "sim/report/training_report.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 TrainingScenario scenario_of(const std::string& rest) {
   return resolve_training(json::parse(R"({"schema": 1, "kind": "training", "model": "llama-2-13b",
                       "batch": {"global_batch": 256, "seq_len": 4096}, )" +

@@ -4,6 +4,7 @@
 
 #include "sim/plan/training_plan.h"
 #include "sim/report/training_report.h"
+#include "tests/sim/sim_testing.h"
 #include "workloads/memory/training_memory.h"
 #include "workloads/traffic/random.h"
 
@@ -11,11 +12,6 @@ using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 TrainingScenario scenario_of(const std::string& text) {
   return resolve_training(json::parse(text, "test"), "test", ".", library());

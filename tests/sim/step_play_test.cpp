@@ -7,6 +7,7 @@
 
 #include "sim/report/training_report.h"
 #include "sim/report/training_trace.h"
+#include "tests/sim/sim_testing.h"
 #include "workloads/traffic/random.h"
 
 using namespace gpuplan;
@@ -14,10 +15,6 @@ using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 TrainingScenario scenario_of(const std::string& text) {
   return resolve_training(json::parse(text, "test"), "test", ".", library());
 }

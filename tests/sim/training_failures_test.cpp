@@ -5,16 +5,13 @@
 
 #include "sim/report/training_run_report.h"
 #include "sim/scenario/serving_scenario.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 FailureModel model(double mean, double interval, double stop, double restart, double settles = 0.0) {
   return {.mean_between = Seconds(mean),
           .interval = Seconds(interval),

@@ -4,16 +4,13 @@
 
 #include "sim/report/training_run_report.h"
 #include "sim/scenario/serving_scenario.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 json::Value rail(const std::vector<std::string>& changes = {}) {
   json::Value document =
       json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/loss-of-one-rail.json");

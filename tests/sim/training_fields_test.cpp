@@ -6,17 +6,13 @@
 
 #include "sim/report/training_report.h"
 #include "sim/scenario/serving_scenario.h"
+#include "tests/sim/sim_testing.h"
 #include "workloads/training/stages.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 TrainingScenario scenario(const std::vector<std::string>& changes) {
   json::Value d =

@@ -4,16 +4,13 @@
 
 #include "sim/report/training_run_report.h"
 #include "sim/training/offload_price.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 TrainingScenario scenario(const std::string& input, const std::string& rest = "") {
   const std::string text =
       R"({"schema": 1, "kind": "training", "machine": {"gpu": "A100-80GB-SXM4", "nodes": 2}, "model": "llama-2-7b",

@@ -5,16 +5,12 @@
 
 #include "sim/report/training_report.h"
 #include "sim/scenario/serving_scenario.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 
 Result run(const std::string& document, const std::vector<std::string>& changes = {}) {
   json::Value d = json::parse(document, "test");

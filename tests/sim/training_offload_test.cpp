@@ -3,16 +3,13 @@
 #include <catch2/catch.hpp>
 
 #include "sim/report/training_run_report.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 TrainingScenario scenario(const std::string& rest, const std::string& batch = "64") {
   const std::string text =
       R"({"schema": 1, "kind": "training", "machine": {"gpu": "H100-SXM5-80GB", "nodes": 1}, "model": "llama-2-13b",

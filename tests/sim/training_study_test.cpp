@@ -6,16 +6,13 @@
 
 #include "sim/plan/training_comparison.h"
 #include "sim/scenario/serving_scenario.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 json::Value file(const std::string& name, const std::vector<std::string>& changes = {}) {
   json::Value document =
       json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/" + name + ".json");

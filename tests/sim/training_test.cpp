@@ -5,16 +5,13 @@
 #include <filesystem>
 
 #include "sim/report/training_explain.h"
+#include "tests/sim/sim_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 TrainingScenario scenario_of(const json::Value& document) {
   return resolve_training(document, "test", ".", library());
 }

@@ -5,6 +5,7 @@
 
 #include "sim/plan/training_search.h"
 #include "sim/report/training_explain.h"
+#include "tests/sim/sim_testing.h"
 #include "workloads/training/vision.h"
 
 using namespace gpuplan;
@@ -12,10 +13,6 @@ using namespace gpuplan::sim;
 
 namespace {
 
-const Library& library() {
-  static const Library loaded = Library::load(data_root());
-  return loaded;
-}
 const collectives::CollectiveModel& collective_model() {
   static const auto model = collectives::CollectiveModel::load(library().data_dir);
   return model;
