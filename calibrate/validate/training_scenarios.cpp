@@ -135,7 +135,9 @@ json::Value model_of(const json::Value& row) {
   out["max_seq"] = static_cast<std::int64_t>(number(row, "model", "seq_len", 2048.0));
   if (has(name, "MPT")) {  // ALiBi, no biases, tied
     out["learned_positions"] = false;
-    out["qkv_bias"] = out["output_bias"] = out["mlp_bias"] = json::Value(false);
+    for (const char* bias : {"qkv_bias", "output_bias", "mlp_bias"}) {
+      out[bias] = false;
+    }
   }
   return out;
 }
@@ -246,7 +248,8 @@ void set_software(const json::Value& row, json::Value& out) {
   if (has(f, "InternEvo")) {
     out["attention"] = "flash";
     out["dropout"] = false;
-    out["overlap_gradients"] = out["overlap_parameters"] = json::Value(true);  // as its examples set
+    out["overlap_gradients"] = true;  // as its examples set
+    out["overlap_parameters"] = true;
     out["owners_broadcast"] = true;
   }
   if (has(notes, "asynctp")) {
