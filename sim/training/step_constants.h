@@ -14,7 +14,7 @@ struct StepConstants {
   double hopper_watts = 700.0, blackwell_watts = 1200.0;
   // Hopper in 8 bits: MLPerf's, NeMo's and Megatron-Bridge's dense steps ran 3 to 5 % longer than without.
   double hopper_8_bit = 1.06;
-  // Blackwell in 16 bits: fitted to SimuMax's rows, the only measured steps in that format; one
+  // Blackwell in 16 bits: fitted to SimuMax's rows, the only dense steps measured in that format; one
   // stack of early 2026 on B200.
   double blackwell_16_bit = 1.25;
   // Host time per kernel of a layer (s), by framework: megatron, megatron_2021, deepspeed, fsdp, compiled.
@@ -28,7 +28,8 @@ struct StepConstants {
   // Compute while a collective runs on the same GPU takes so much longer: Galvatron measured 1.126 with an
   // all-reduce beside (TRAINING_FACTS).
   double overlap_slowdown = 0.126;
-  // Share of a collective that hides behind the matrix product it was cut up with; assumed.
+  // Share of a collective that hides behind the matrix product it was cut up with: set after torchtitan's
+  // runs with and without asynchronous tensor parallelism.
   double hidden_by_matrices = 0.5;
   // The slowest of n nodes against their mean: 1 + jitter sqrt(2 ln n), the expected maximum of n normal
   // variables; assumed.

@@ -53,19 +53,19 @@ std::size_t CostKeyHash::operator()(const CostKey& key) const {
 
 const StepCostCache::Passes& StepCostCache::passes(const TrainingJob& job) {
   const TrainingParallelism& p = job.parallelism;
-  const CostKey key = KeyMaker(job, estimator_.machine().gpus_per_node)
-                          .number(p.tensor)
-                          .number(p.context)
-                          .number(job.convnet() != nullptr ? job.data() : p.expert)  // it has no experts
-                          .number(job.batch.micro_batch)
-                          .small(p.context_exchange, job.sequence_parallel(), job.micro_batches() > 1,
-                                 p.sharding != Sharding::ddp, job.recompute)
-                          .small(*job.precision.gather, *job.software.overlap_tensor,
-                                 job.shards_weights() && !job.gathers_once())
-                          .group(Group::tensor)
-                          .group(Group::context)
-                          .group(Group::expert)
-                          .key();
+  const CostKey key =
+      KeyMaker(job, estimator_.machine().gpus_per_node)
+          .number(p.tensor)
+          .number(p.context)
+          .number(job.convnet() != nullptr ? job.data() : p.expert)  // it has no experts
+          .number(job.batch.micro_batch)
+          .small(p.context_exchange, job.sequence_parallel(), job.micro_batches() > 1, job.recompute)
+          .small(*job.precision.gather, *job.software.overlap_tensor,
+                 job.shards_weights() && !job.gathers_once())
+          .group(Group::tensor)
+          .group(Group::context)
+          .group(Group::expert)
+          .key();
   return found_or(passes_, key, [&] {
     Passes out{passes_of(estimator_, job, lower_layer(job, false)),
                job.model.moe ? passes_of(estimator_, job, lower_layer(job, true)) : PassCost{},
@@ -103,13 +103,12 @@ const StepCostCache::Streams& StepCostCache::streams(const TrainingJob& job) {
       }
       return streams_of(estimator_, job, work);
     };
-    const auto at_end = [&](const LayerWork& work) {
-      return job.offload == Offload::none ? StreamCost{} : streams_of(estimator_, job, work);
-    };
+    // All that the ends stream is what lies with the host.
+    const bool ends = job.offload != Offload::none;
     Streams out{of(false),
                 job.model.moe ? of(true) : StreamCost{},
-                at_end(lower_embedding(job)),
-                at_end(lower_head(job)),
+                ends ? streams_of(estimator_, job, lower_embedding(job)) : StreamCost{},
+                ends ? streams_of(estimator_, job, lower_head(job)) : StreamCost{},
                 {}};
     for (const LayerWork& layer : lower_chain(job)) {
       out.chain.push_back(streams_of(estimator_, job, layer));

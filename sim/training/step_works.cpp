@@ -71,9 +71,9 @@ class Works {
           StepPart::send, StepStream::send);
     }
     if (!step_.rejoin.empty()) {
-      PhaseWork gather;
-      add(step_.rejoin.front(), gather);
-      out_.rejoin = compute("gather what was received", StepPart::forward, gather, {}).whole;
+      TrainingPhase gather;
+      gather.collectives.push_back(step_.rejoin.front());
+      out_.rejoin = compute("gather what was received", StepPart::forward, phase(gather), {}).whole;
     }
     add_input();
     out_.nothing =
@@ -109,17 +109,11 @@ class Works {
       (streams ? out.demand : out.heavy_demand) += demand;
     }
     for (const TrainingCollective& one : phase.collectives) {
-      add(one, out);
+      out.demand += demand_of(one, estimator_.price_of(one, job_)) * one.count;
+      out.with_data = out.with_data || one.group == Group::data;
     }
     out.sum = cost_of(estimator_, job_, phase);
     return out;
-  }
-
-  void add(const TrainingCollective& one, PhaseWork& to) const {
-    const collectives::CollectivePrice price = estimator_.price_of(one, job_);
-    (one.overlap == Overlap::none ? to.sum.in_line : to.sum.behind) += one.count * price.time.si();
-    to.demand += demand_of(one, price) * one.count;
-    to.with_data = to.with_data || one.group == Group::data;
   }
 
   StepDemand demand_of(const TrainingCollective& one, const collectives::CollectivePrice& price) const {

@@ -5,22 +5,13 @@
 #include <cmath>
 
 #include "sim/plan/training_comparison.h"
-#include "sim/scenario/serving_scenario.h"
-#include "tests/sim/sim_testing.h"
+#include "tests/sim/training_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-json::Value file(const std::string& name, const std::vector<std::string>& changes = {}) {
-  json::Value document =
-      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/" + name + ".json");
-  for (const std::string& change : changes) {
-    set_path(document, change);
-  }
-  return document;
-}
 TrainingStudy study_of(const json::Value& document) {
   return resolve_training_study(document, "test", ".", library());
 }

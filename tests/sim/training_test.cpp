@@ -5,24 +5,13 @@
 #include <filesystem>
 
 #include "sim/report/training_explain.h"
-#include "tests/sim/sim_testing.h"
+#include "tests/sim/training_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-TrainingScenario scenario_of(const json::Value& document) {
-  return resolve_training(document, "test", ".", library());
-}
-json::Value file(const std::string& name, const std::vector<std::string>& changes = {}) {
-  json::Value document =
-      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/" + name + ".json");
-  for (const std::string& change : changes) {
-    set_path(document, change);
-  }
-  return document;
-}
 Result run(const json::Value& document) {
   const TrainingScenario s = scenario_of(document);
   return report_training(s, estimate_training(s, library()), library());

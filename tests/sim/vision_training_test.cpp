@@ -5,7 +5,7 @@
 
 #include "sim/plan/training_search.h"
 #include "sim/report/training_explain.h"
-#include "tests/sim/sim_testing.h"
+#include "tests/sim/training_testing.h"
 #include "workloads/training/vision.h"
 
 using namespace gpuplan;
@@ -16,17 +16,6 @@ namespace {
 const collectives::CollectiveModel& collective_model() {
   static const auto model = collectives::CollectiveModel::load(library().data_dir);
   return model;
-}
-TrainingScenario scenario_of(const json::Value& document) {
-  return resolve_training(document, "test", ".", library());
-}
-json::Value file(const std::string& name, const std::vector<std::string>& changes = {}) {
-  json::Value document =
-      json::parse_file(std::string(GPUPLAN_SOURCE_DIR) + "/scenarios/training/" + name + ".json");
-  for (const std::string& change : changes) {
-    set_path(document, change);
-  }
-  return document;
 }
 Result run(const json::Value& document) {
   const TrainingScenario s = scenario_of(document);

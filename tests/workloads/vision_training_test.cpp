@@ -5,6 +5,7 @@
 
 #include "../hwmodels/resnet50.h"
 #include "hwmodels/catalogue/catalogue.h"
+#include "tests/workloads/job_testing.h"
 #include "workloads/memory/activation.h"
 #include "workloads/memory/convnet_memory.h"
 #include "workloads/memory/training_memory.h"
@@ -37,14 +38,6 @@ std::string problems_of(TrainingJob job) {
     out += to_string(problem) + "\n";
   }
   return out;
-}
-TrainingJob resolved(TrainingJob job) {
-  std::vector<Problem> problems;
-  resolve_job(job, "$", problems);
-  for (const Problem& problem : problems) {
-    FAIL(to_string(problem));
-  }
-  return job;
 }
 bool has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
