@@ -1,6 +1,4 @@
 // Reading a scenario file and applying --set.
-#include <cctype>
-#include <charconv>
 #include <filesystem>
 #include <iostream>
 #include <iterator>
@@ -8,79 +6,6 @@
 #include "sim/scenario/serving_scenario.h"
 
 namespace gpuplan::sim {
-
-namespace {
-
-// The place that `path` names, created where missing; nullptr with the reason in `why`.
-json::Value* place_at(json::Value& document, const std::string& path, std::string& why) {
-  json::Value* at = &document;
-  std::size_t i = path.rfind("$.", 0) == 0 ? 2 : 0;
-  while (i < path.size()) {
-    if (path[i] == '[') {
-      const std::size_t close = path.find(']', i);
-      std::size_t index = 0;
-      if (close == std::string::npos ||
-          std::from_chars(path.data() + i + 1, path.data() + close, index).ptr != path.data() + close) {
-        why = "a malformed index";
-        return nullptr;
-      }
-      if (!at->is_array() || index >= at->array().size()) {
-        why = "an index outside the array";
-        return nullptr;
-      }
-      at = &at->array()[index];
-      i = close + 1;
-    } else {
-      i += path[i] == '.' ? 1 : 0;
-      const std::size_t end = path.find_first_of(".[", i);
-      const std::string key = path.substr(i, end == std::string::npos ? end : end - i);
-      if (key.empty()) {
-        why = "an empty field name";
-        return nullptr;
-      }
-      if (!at->is_object()) {
-        *at = json::Value(json::Object{});  // "gpu": "X" becomes an object when a field of it is set
-      }
-      at = &(*at)[key];
-      i = end == std::string::npos ? path.size() : end;
-    }
-  }
-  return at;
-}
-
-}  // namespace
-
-void set_path(json::Value& document, const std::string& assignment) {
-  const std::size_t equals = assignment.find('=');
-  std::string why;
-  json::Value* at = nullptr;
-  if (equals == std::string::npos || equals == 0) {
-    why = equals == 0 ? "no path" : "no '='";
-  } else {
-    at = place_at(document, assignment.substr(0, equals), why);
-  }
-  if (at == nullptr) {
-    throw InputError(
-        Problem{"--set " + assignment.substr(0, 80), why, "PATH=VALUE such as traffic.arrivals.rate=10", ""});
-  }
-  const std::string text = assignment.substr(equals + 1);
-  try {
-    *at = json::parse(text, "--set");
-  } catch (const InputError&) {
-    *at = json::Value(text);  // a bare word is a string
-  }
-}
-
-void set_value(json::Value& document, const std::string& path, const json::Value& value,
-               const std::string& where) {
-  std::string why = "no path";
-  json::Value* at = path.empty() ? nullptr : place_at(document, path, why);
-  if (at == nullptr) {
-    throw InputError(
-        Problem{where, why + ": \"" + path.substr(0, 80) + "\"", "a path such as machine.nodes", ""});
-  }
-  *at = value;
-}
 
 ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides) {
   ScenarioFile file;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/json/path.h"
 #include "sim/scenario/resolve_parts.h"
 #include "sim/scenario/serving_spec.h"
 #include "sim/serving/engine_profile.h"
@@ -42,12 +43,8 @@ struct ScenarioFile {
 };
 ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides);
 
-// Applies "traffic.rate=10", "engine.policy=priority", "traffic.stages[0].rate=3": the value is JSON where it
-// parses as JSON, else a string. Missing objects are created; InputError for a malformed path.
-void set_path(json::Value& document, const std::string& assignment);
-// The same with a path and a value; problems carry `where`, the place in the scenario that names the path.
-void set_value(json::Value& document, const std::string& path, const json::Value& value,
-               const std::string& where);
+using json::set_path;
+using json::set_value;
 
 // JSON Schema of scenarios.
 json::Value serving_schema();

@@ -1,5 +1,10 @@
 #include "ui/cli/scenario_options.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/run/evaluate.h"
 #include "ui/cli/command.h"
 
 namespace gpuplan::cli {
@@ -19,11 +24,11 @@ sim::ScenarioFile scenario_file(const po::variables_map& options, const std::str
     overrides.push_back("seed=" + std::to_string(options["seed"].as<std::int64_t>()));
   }
   sim::ScenarioFile file = sim::load_scenario_file(path, overrides);
-  if (file.kind != "serving" && file.kind != "training" && file.kind != "kernel" &&
-      file.kind != "collective") {
+  const std::vector<std::string>& kinds = sim::evaluated_kinds();
+  if (std::find(kinds.begin(), kinds.end(), file.kind) == kinds.end()) {
     throw InputError(Problem{file.name + ": $.kind", "\"" + file.kind.substr(0, 60) + "\"",
-                             "a kind that this version simulates: serving, training, kernel or collective",
-                             did_you_mean(file.kind, {"serving", "training", "kernel", "collective"})});
+                             fmt::format("a kind that this version simulates: {}", fmt::join(kinds, ", ")),
+                             did_you_mean(file.kind, kinds)});
   }
   return file;
 }
