@@ -100,9 +100,9 @@ bool is_exact(std::string_view metric) {
 }
 
 const std::vector<std::string>& headline_metrics(std::string_view kind) {
-  static const std::vector<std::string> serving = {"serving.ttft.mean",
+  static const std::vector<std::string> serving = {"serving.tpot.mean",
+                                                   "serving.ttft.mean",
                                                    "serving.ttft.p99",
-                                                   "serving.tpot.mean",
                                                    "serving.e2e.mean",
                                                    "serving.output_tokens_per_s_per_gpu",
                                                    "serving.slo_attainment",

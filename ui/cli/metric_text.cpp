@@ -39,14 +39,19 @@ std::string short_name(const std::string& metric, const std::string& kind) {
 
 int default_jobs() { return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 1024u)); }
 
-std::vector<sim::Answer> evaluate_here(const std::vector<sim::Asked>& asked, const sim::Library& library,
-                                       const boost::program_options::variables_map& options) {
+sim::EvaluateAllOptions evaluate_options(const boost::program_options::variables_map& options) {
   const int jobs = options["jobs"].as<int>();
   if (jobs < 1 || jobs > 1024) {
     throw UsageError{"--jobs takes 1 to 1024"};
   }
   sim::EvaluateAllOptions how;
   how.jobs = jobs;
+  return how;
+}
+
+std::vector<sim::Answer> evaluate_here(const std::vector<sim::Asked>& asked, const sim::Library& library,
+                                       const boost::program_options::variables_map& options) {
+  sim::EvaluateAllOptions how = evaluate_options(options);
   std::optional<ProgressBar> bar;
   if (options.count("quiet") == 0) {
     bar.emplace();

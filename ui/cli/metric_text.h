@@ -16,7 +16,9 @@ std::string short_name(const std::string& metric, const std::string& kind);
 
 // Cores of this machine.
 int default_jobs();
-// Runs scenarios on --jobs processes with a progress bar (unless --quiet). UsageError for a bad --jobs.
+// --jobs as the options have it. UsageError for a bad one.
+sim::EvaluateAllOptions evaluate_options(const boost::program_options::variables_map& options);
+// Runs scenarios so, with a progress bar unless --quiet.
 std::vector<sim::Answer> evaluate_here(const std::vector<sim::Asked>& asked, const sim::Library& library,
                                        const boost::program_options::variables_map& options);
 
