@@ -37,12 +37,14 @@ po::options_description described() {
 std::string change_text(double ratio) { return fmt::format("{:+.1f} %", 100.0 * (ratio - 1.0)); }
 
 std::string head_text(const sim::Sensitivity& s, const std::string& file) {
-  std::string out = styled(s.metric, Style::heading) + " = " + metric_text(s.metric, s.base.value.number());
+  const std::string value = metric_text(s.metric, s.base.value.number());
+  std::string interval;
   if (s.base.interval80) {
-    out += fmt::format(" (80 %: {} .. {})", metric_text(s.metric, (*s.base.interval80)[0]),
-                       metric_text(s.metric, (*s.base.interval80)[1]));
+    interval = fmt::format(" (80 %: {} .. {})", metric_text(s.metric, (*s.base.interval80)[0]),
+                           metric_text(s.metric, (*s.base.interval80)[1]));
   }
-  out += " of " + file + "\n";
+  std::string out =
+      styled(s.metric, Style::heading) + " = " + value + interval + "\n" + wrap("of " + file, 80, 2) + "\n";
   if (!s.result.bottlenecks.empty()) {
     const sim::Bottleneck& first = s.result.bottlenecks.front();
     out += wrap(fmt::format("limited by {} ({}: {})", first.resource, percent(first.share), first.detail), 80,
