@@ -30,6 +30,15 @@ void walk(const json::Value* a, const json::Value* b, const std::string& path,
     return;
   }
   const auto object = [](const json::Value* v) { return v != nullptr && v->is_object(); };
+  // "X" and {"base": "X", fields of it}: a name stands for itself with nothing laid over.
+  const auto named = [&](const json::Value* name, const json::Value* with) {
+    return name != nullptr && name->is_string() && object(with) && with->find("base") != nullptr;
+  };
+  if (named(a, b) || named(b, a)) {
+    json::Value base;
+    base["base"] = named(a, b) ? *a : *b;
+    return named(a, b) ? walk(&base, b, path, out) : walk(a, &base, path, out);
+  }
   if (object(a) && object(b)) {
     for (const json::Member& member : a->object()) {
       walk(&member.second, b->find(member.first), path.empty() ? member.first : path + "." + member.first,

@@ -69,6 +69,13 @@ TEST_CASE("changed fields are found where they are") {
   CHECK(changes[1].a == "-");
   CHECK(changes[2].path == "l");
   CHECK(changes[2].b == "-");
+
+  const json::Value plain = json::parse(R"({"gpu": "H100"})", "a");
+  const json::Value over = json::parse(R"({"gpu": {"base": "H100", "l2_mib": 100}})", "b");
+  const std::vector<FieldChange> one = changed_fields(plain, over);
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].path == "gpu.l2_mib");
+  CHECK(one[0].b == "100");
 }
 
 TEST_CASE("many scenarios are answered alike by any number of processes") {
