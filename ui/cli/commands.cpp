@@ -33,6 +33,8 @@ constexpr std::array kCommands = {
             schema_options},
     Command{"plan", "SCENARIO.json", "the best splits of a training job over its GPUs", plan_command,
             plan_options},
+    Command{"cost", "SCENARIO.json...", "what the work costs by every way to have the machine; rent or buy",
+            cost_command, cost_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
     Command{"calibrate", "fit --gpu NAME --data DIR --out FILE", "fit a kernel profile to measured tables",
             calibrate_command, calibrate_options},
