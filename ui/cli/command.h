@@ -39,6 +39,7 @@ int validate_command(const std::vector<std::string>& arguments);
 int calibrate_command(const std::vector<std::string>& arguments);
 int diagnose_command(const std::vector<std::string>& arguments);
 int topology_command(const std::vector<std::string>& arguments);
+int cost_command(const std::vector<std::string>& arguments);
 int completion_command(const std::vector<std::string>& arguments);
 std::vector<std::string> run_options();
 std::vector<std::string> catalog_options();
@@ -51,6 +52,7 @@ std::vector<std::string> validate_options();
 std::vector<std::string> calibrate_options();
 std::vector<std::string> diagnose_options();
 std::vector<std::string> topology_options();
+std::vector<std::string> cost_options();
 std::vector<std::string> completion_options();
 
 // Parses `arguments` by `described`; positional ones go to `positional_name`. Prints help and returns false

@@ -38,6 +38,8 @@ constexpr std::array kCommands = {
     Command{"sensitivity", "SCENARIO.json [METRIC]",
             "what a metric hangs on: elasticities, bounds, the best single changes", sensitivity_command,
             sensitivity_options},
+    Command{"cost", "SCENARIO.json...", "what the work costs by every way to have the machine; rent or buy",
+            cost_command, cost_options},
     Command{"validate", "FILE...", "predictions against measured tables", validate_command, validate_options},
     Command{"calibrate", "fit --gpu NAME --data DIR --out FILE", "fit a kernel profile to measured tables",
             calibrate_command, calibrate_options},
