@@ -131,6 +131,7 @@ class Applier {
 };
 
 constexpr double kReticleLong = 33.0, kReticleShort = 26.0;
+constexpr double kLongestAspect = 1.6;  // assumed: a die this slender still packs and routes
 
 }  // namespace
 
@@ -142,16 +143,19 @@ Design changed_design(const Design& base, const SiliconChange& change, const std
 void check_beachfront(const Design& design, double area_mm2, const Inputs<double>& inputs,
                       const std::string& path, std::vector<Problem>& problems) {
   const DieSpec& die = design.die;
-  const double long_edge = std::min(kReticleLong, std::sqrt(area_mm2 * kReticleLong / kReticleShort));
-  const double short_edge = area_mm2 / long_edge;
-  const double room = 2.0 * std::floor(long_edge / die.hbm_edge_mm);
+  const double longest = std::min(kReticleLong, std::sqrt(area_mm2 * kLongestAspect));
+  const double room = 2.0 * std::floor(longest / die.hbm_edge_mm);
   if (die.hbm_sites > room) {
-    problems.push_back({path + ".hbm_stacks", fmt::format("{:g} HBM sites", die.hbm_sites.value),
-                        fmt::format("at most {:g}: the two long edges of a die of {:.0f} mm2 are {:.1f} mm "
-                                    "each, a site needs {:g} mm",
-                                    room, area_mm2, long_edge, die.hbm_edge_mm.value),
-                        ""});
+    problems.push_back(
+        {path + ".hbm_stacks", fmt::format("{:g} HBM sites", die.hbm_sites.value),
+         fmt::format("at most {:g}: a die of {:.0f} mm2 is at most {:.1f} mm long, and each site "
+                     "needs {:g} mm of its two long edges",
+                     room, area_mm2, longest, die.hbm_edge_mm.value),
+         ""});
   }
+  const double needed = std::ceil(die.hbm_sites / 2.0) * die.hbm_edge_mm;
+  const double long_edge = std::max(needed, std::sqrt(area_mm2 * kReticleLong / kReticleShort));
+  const double short_edge = area_mm2 / long_edge;
   const Blocks<double>& block = inputs.block;
   const double lane = die.links_are_pam4 > 0.0 ? block.serdes_pam4_lane_mm2 : block.serdes_lane_mm2;
   const double lanes_mm = (die.links * die.lanes_per_link * lane + die.pcie_lanes * block.serdes_lane_mm2) /

@@ -64,9 +64,10 @@ struct Design {
 Design changed_design(const Design& base, const SiliconChange& change, const std::string& path,
                       std::vector<Problem>& problems);
 
-// Appends a problem where the die edge cannot hold the HBM sites and lanes of `design`. The die has the
-// aspect of the reticle (33 to 26 mm), HBM sits along the two long edges and SerDes along the two short ones:
-// an assumption that GA100, GH100 and Aldebaran satisfy.
+// Appends a problem where the die edge cannot hold the HBM sites and lanes of `design`. HBM sits along the
+// two long edges, SerDes along the two short ones; the die has the aspect of the reticle (33 to 26 mm), or is
+// as slender as its HBM needs, up to 1.6 to 1 and 33 mm. An assumption that GA100, GH100 and Aldebaran
+// satisfy.
 void check_beachfront(const Design& design, double area_mm2, const Inputs<double>& inputs,
                       const std::string& path, std::vector<Problem>& problems);
 

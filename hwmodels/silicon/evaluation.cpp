@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace gpuplan::silicon {
 
 namespace {
@@ -30,6 +32,9 @@ Outcome Evaluation::at(const Inputs<double>& inputs) const {
   if (options_.anchored) {
     out.areas.of(Block::unexplained) = published_.area_mm2 - die_areas(published_, inputs).total();
   }
+  // Inputs far from any real ones could take more away than there is.
+  constexpr double kLeastMm2 = 1.0;
+  out.areas.of(Block::unexplained) += std::max(0.0, kLeastMm2 - out.areas.total());
   const double mm2 = out.areas.total(), cm2 = 0.01 * mm2;
   const WaferSpec& wafer = options_.wafer;
   const double defects = inputs.process.defects_per_cm2;

@@ -1,5 +1,6 @@
 #include "hwmodels/silicon/inputs.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "hwmodels/silicon/draws.h"
@@ -67,9 +68,11 @@ std::size_t group_of(const std::string& name) {
 
 void check(const NamedInput& input, const std::string& path, std::vector<Problem>& problems) {
   const Uncertain& u = input.value;
+  json::Range range = input.range;
+  range.max = std::min(range.max, 1e9);  // beyond, nothing is meant and formulas overflow
   const json::Value found(json::Array{json::Value(u.low), json::Value(u.mid), json::Value(u.high)});
-  if (!json::inside(input.range, u.low) || !json::inside(input.range, u.high)) {
-    problems.push_back({path, json::excerpt(found), json::describe_range(input.range, false), ""});
+  if (!json::inside(range, u.low) || !json::inside(range, u.mid) || !json::inside(range, u.high)) {
+    problems.push_back({path, json::excerpt(found), json::describe_range(range, false), ""});
   } else if (!(u.low <= u.mid && u.mid <= u.high)) {
     problems.push_back({path, json::excerpt(found), "low <= mid <= high", ""});
   }

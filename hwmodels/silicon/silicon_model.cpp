@@ -29,7 +29,7 @@ template <std::size_t n>
 std::array<double, n> difference(const std::array<double, n>& a, const std::array<double, n>& b) {
   std::array<double, n> out{};
   for (std::size_t i = 0; i < n; ++i) {
-    out[i] = b[i] - a[i];
+    out[i] = a[i] == b[i] ? 0.0 : b[i] - a[i];  // also where both are infinite
   }
   return out;
 }
@@ -38,7 +38,7 @@ std::array<double, kMetricCount> quotient(const std::array<double, kMetricCount>
                                           const std::array<double, kMetricCount>& b) {
   std::array<double, kMetricCount> out{};
   for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = a[i] > 0.0 ? b[i] / a[i] : 1.0;
+    out[i] = a[i] == b[i] || a[i] == 0.0 ? 1.0 : b[i] / a[i];
   }
   return out;
 }

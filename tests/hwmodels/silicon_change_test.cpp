@@ -114,7 +114,7 @@ TEST_CASE("change: the sixth HBM site is there, a seventh has no room") {
   CHECK(gpu.memory_bandwidth.si() == Approx(3352e9 * 6 / 5));
   // A stack at 670 GB/s and 5 pJ/bit draws 27 W, and 5 W idle.
   CHECK(gpu.tdp.si() == Approx(700.0 + 3352e9 / 5 * 8 * 5e-12 + 5.0));
-  // GH100 is 32.1 mm long: three sites of 10 mm on either side.
+  // No die is longer than 33 mm: three sites of 10 mm on either side.
   const std::string why = refusal("H100-SXM5-80GB", {.hbm_stacks = 2});
   CHECK(why.find("$.change.hbm_stacks: found 7 HBM sites; expected at most 6") == 0);
   CHECK(refusal("H200-SXM-141GB", {.hbm_stacks = 1}).find("found 7 HBM sites") != std::string::npos);
@@ -123,6 +123,15 @@ TEST_CASE("change: the sixth HBM site is there, a seventh has no room") {
   CHECK(four.die.hbm_sites.value == 5.0);
   CHECK(four.product.hbm_enabled == 4);
   CHECK(refusal("H100-SXM5-80GB", {.hbm_stacks = -5}).find("some stack left") != std::string::npos);
+}
+
+TEST_CASE("change: a die that shrinks must still hold its memory") {
+  // Without 60 SMs a GH100 is some 600 mm2, at most sqrt(1.6 x 600) = 31 mm long: six sites fit. Without 100
+  // it is some 460 mm2 and 27 mm: four.
+  CHECK(refusal("H100-SXM5-80GB", {.sms = -60}).empty());
+  CHECK(refusal("H100-SXM5-80GB", {.sms = -100})
+            .find("$.change.hbm_stacks: found 6 HBM sites; expected at most 4") == 0);
+  CHECK(refusal("H100-SXM5-80GB", {.sms = -100, .hbm_stacks = -2}).empty());
 }
 
 TEST_CASE("change: links use what is idle first, and need edge") {

@@ -1,4 +1,6 @@
 // The silicon data: valid by a validator that is not ours, sourced, and in agreement with the catalogue.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -166,4 +168,44 @@ TEST_CASE("silicon data: costs are those of the catalogue's facts") {
   CHECK(prices.packaging_usd.low == fact("cowos_usd.per_h100_low"));
   CHECK(prices.packaging_usd.high == fact("cowos_usd.per_h100_high"));
   CHECK(prices.test_and_assembly_usd.mid == fact("unit_cost_usd.H100_test_and_assembly"));
+}
+
+TEST_CASE("silicon data: a file with mistakes is refused, all of them told") {
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / ("gpuplan_silicon_" + std::to_string(::getpid()));
+  const auto load_with = [&](const char* file, auto change) -> std::string {
+    std::filesystem::remove_all(root);
+    std::filesystem::create_directories(root / "hwmodels/silicon");
+    std::filesystem::copy(kSilicon / "data", root / "hwmodels/silicon/data",
+                          std::filesystem::copy_options::recursive);
+    const std::filesystem::path path = root / "hwmodels/silicon/data" / file;
+    Json value = read(path);
+    change(value);
+    std::ofstream(path) << value.dump();
+    try {
+      (void)SiliconModel::load(root.string());
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(load_with("dies/GA100.json", [](Json&) {}).empty());
+  std::string why = load_with("dies/GA100.json", [](Json& j) {
+    j["products"][0]["sm_enabled"] = 129;
+    j["products"][1]["hbm_enabled"] = 7;
+  });
+  CHECK(has(why, "$.products[0].sm_enabled: found 129; expected at most the die's 128"));
+  CHECK(has(why, "$.products[1].hbm_enabled: found 7"));
+  why = load_with("dies/GA100.json", [](Json& j) { j["sms"] = j["sm_count"]; });
+  CHECK(has(why, "$.sms: found an unknown field"));
+  CHECK(has(load_with("dies/GA100.json", [](Json& j) { j["sm_count"]["value"] = 0; }), "$.sm_count"));
+  CHECK(has(load_with("dies/GA100.json", [](Json& j) { j["process"] = "N8"; }), "\"N8\""));
+  CHECK(has(load_with("processes/N7.json", [](Json& j) { j["wafer_usd"]["low"] = 20000; }),
+            "low <= mid <= high"));
+  CHECK(has(load_with("prices.json", [](Json& j) { j["package_yield"]["high"] = 2; }), "<= 1"));
+  CHECK(has(load_with("blocks.json", [](Json& j) { j["l2_area"].erase("source"); }), "$.l2_area.source"));
+  std::filesystem::remove_all(root);
 }

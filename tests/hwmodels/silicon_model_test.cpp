@@ -219,6 +219,32 @@ TEST_CASE("silicon: unknown names, inputs and counts are refused") {
   CHECK_THROWS_AS(SiliconModel::load("/nonexistent"), InputError);
 }
 
+TEST_CASE("silicon: inputs far from any real ones give results and no nonsense") {
+  const Design h100 = design("H100-SXM5-80GB");
+  const SiliconChange change{.sms = -20, .register_kib_per_sm = -200.0};
+  for (const char* name : {"block.register_file", "process.logic_density_mtr_per_mm2",
+                           "process.sram_cell_um2", "block.uncore_mtr", "process.wafer_usd"}) {
+    for (const double value : {1e-6, 1e6, 1e9}) {
+      for (const bool anchored : {true, false}) {
+        SiliconOptions options = quick(12);
+        options.inputs[name] = json::Value(value);
+        options.anchored = anchored;
+        const Comparison c = shipped().compare(h100, change, options);
+        INFO(name << " " << value << " " << anchored);
+        for (std::size_t m = 0; m < kMetricCount; ++m) {
+          for (const Spread& s : {c.base.metrics[m], c.changed.metrics[m], c.deltas[m], c.ratios[m]}) {
+            CHECK_FALSE(std::isnan(s.p10));
+            CHECK(s.p10 <= s.p50);
+            CHECK(s.p50 <= s.p90);
+          }
+        }
+        CHECK(c.changed.of(Metric::area_mm2).p10 > 0.0);
+        CHECK(c.changed.of(Metric::yield_usable).p90 <= 1.0);
+      }
+    }
+  }
+}
+
 TEST_CASE("silicon: rendered as JSON") {
   const json::Value a = to_json(shipped().assess(design("H100-SXM5-80GB"), quick(50)));
   CHECK(a.find("die")->string() == "GH100");
