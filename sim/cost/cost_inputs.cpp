@@ -207,16 +207,28 @@ class Inputs {
     set(CostInput::storage_over_server, spec_.storage_over_server, "storage_over_server.any", alone(0.0));
     set(CostInput::spares, spec_.spares, "spares_over_fleet.any", alone(0.0));
     set(CostInput::years, spec_.years, "lifetime_years.from_2023");
-    set(CostInput::price_erosion, spec_.price_erosion, "price_erosion_per_year.any", alone(1.0));
+    set(CostInput::price_erosion, erosion(), "price_erosion_per_year.any", alone(1.0));
     at(CostInput::price_erosion).most = 1.0;
     set(CostInput::cost_of_capital, spec_.cost_of_capital, "cost_of_capital.any", alone(0.0));
     set(CostInput::maintenance, spec_.maintenance, "maintenance_over_server_per_year.any", alone(0.0));
-    set(CostInput::staff_usd_per_gpu_year, spec_.staff_usd_per_gpu_year, "staff_usd_per_gpu_year.any",
-        alone(0.0));
+    set(CostInput::staff_usd_per_gpu_year, staff(), "staff_usd_per_gpu_year.any", alone(0.0));
     set(CostInput::hosting_usd_per_kw_month, hosting(), "colocation_usd_per_kw_month.any", alone(0.0));
     if (way_.known()) {
       tell_owned();
     }
+  }
+
+  // What is left after the years, as a loss of each.
+  [[nodiscard]] std::optional<double> erosion() const {
+    return spec_.residual_value
+               ? std::optional(1.0 - std::pow(*spec_.residual_value, 1.0 / way_[CostInput::years].mid))
+               : spec_.price_erosion;
+  }
+
+  [[nodiscard]] std::optional<double> staff() const {
+    return spec_.staff_usd_per_mw_year
+               ? std::optional(*spec_.staff_usd_per_mw_year * way_.machine.maximum() * 1e-6)
+               : spec_.staff_usd_per_gpu_year;
   }
 
   // A building's price, a month's share of it; or the hosting that is given.
@@ -320,6 +332,13 @@ void check_cost(const CostSpec& spec, const Catalogue& catalogue, const std::str
   if (spec.building_usd_per_watt && spec.hosting_usd_per_kw_month) {
     clash("building_usd_per_watt",
           fmt::format("{:g} beside hosting_usd_per_kw_month", *spec.building_usd_per_watt), "one of the two");
+  }
+  if (spec.residual_value && spec.price_erosion) {
+    clash("residual_value", fmt::format("{:g} beside price_erosion", *spec.residual_value), "one of the two");
+  }
+  if (spec.staff_usd_per_mw_year && spec.staff_usd_per_gpu_year) {
+    clash("staff_usd_per_mw_year",
+          fmt::format("{:g} beside staff_usd_per_gpu_year", *spec.staff_usd_per_mw_year), "one of the two");
   }
   check_vendor(spec, catalogue, path, problems);
   for (std::size_t i = 0; i < spec.ranges.size(); ++i) {

@@ -100,6 +100,18 @@ TEST_CASE("An own building is a hosting price of its own") {
             .mid == Approx(129.505).epsilon(1e-4));
 }
 
+TEST_CASE("A residual value, staff by the megawatt") {
+  // 30 % left after three years is a loss of 1 - 0.3^(1/3) a year; 1 million USD a MW: 1,275 USD a GPU.
+  const CostWay way = way_of(R"({"acquisition": "owned", "usd_per_server": 320000, "years": 3, "spares": 0,
+      "network_over_server": 1, "storage_over_server": 0, "residual_value": 0.3, "cost_of_capital": 0,
+      "staff_usd_per_mw_year": 1e6, "utilisation": 1})",
+                             Acquisition::owned);
+  CHECK(parts_of(way).capital == Approx(0.7 * 40000.0 / 3.0 / 8766.0));
+  CHECK(parts_of(way).staff == Approx(1275.0 / 8766.0));
+  CHECK(problems_of(R"({"residual_value": 0.3, "price_erosion": 0.3})").size() == 1);
+  CHECK(problems_of(R"({"staff_usd_per_mw_year": 1, "staff_usd_per_gpu_year": 1})").size() == 1);
+}
+
 TEST_CASE("Rented: hours used, all hours, or spare hours and lost work") {
   const std::string rent = R"({"usd_per_gpu_hour": 3, "utilisation": 0.6})";
   CHECK(parts_of(way_of(rent, Acquisition::on_demand)).total() == 3.0);

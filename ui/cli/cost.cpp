@@ -89,7 +89,12 @@ std::string text_of(const std::vector<sim::CostReport>& reports, bool sources) {
   for (const sim::CostReport& report : reports) {
     text += cost_text(report, sources) + (reports.size() > 1 ? "\n" : "");
   }
-  return reports.size() > 1 ? text + cost_comparison_text(reports) : text;
+  const auto alike = [&](const sim::CostReport& one) {
+    const sim::CostWork &work = one.subject.work, &first = reports.front().subject.work;
+    return work.unit == first.unit && (work.output_per_s > 0.0) == (first.output_per_s > 0.0);
+  };
+  const bool compare = reports.size() > 1 && std::all_of(reports.begin(), reports.end(), alike);
+  return compare ? text + cost_comparison_text(reports) : text;
 }
 
 }  // namespace
