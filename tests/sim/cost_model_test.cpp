@@ -122,6 +122,16 @@ TEST_CASE("Rented: hours used, all hours, or spare hours and lost work") {
   // Reserved: all hours; the discount is that of sellers who have both prices.
   const auto ratio = price_ratio(library().hardware, PriceKind::reserved_1y, PriceKind::on_demand, "");
   CHECK(parts_of(way_of(rent, Acquisition::reserved_1y)).total() == Approx(3.0 * ratio->mid / 0.6));
+  // Who owns and names his price of electricity does not pay it for a rented machine.
+  CHECK(parts_of(way_of(R"({"acquisition": "owned", "usd_per_gpu_hour": 3, "usd_per_kwh": 0.2})",
+                        Acquisition::on_demand))
+            .total() == 3.0);
+  CHECK(parts_of(way_of(R"({"usd_per_gpu_hour": 3, "usd_per_kwh": 0.2})", Acquisition::on_demand)).total() ==
+        Approx(3.2));  // 1 kW
+  // A rent of nothing stays nothing.
+  const CostWay gift = way_of(R"({"usd_per_gpu_hour": 0})", Acquisition::reserved_3y);
+  CHECK(parts_of(gift).total() == 0.0);
+  CHECK(cost_spreads(gift).hourly.p90 == 0.0);
   // A rent that a scenario gives is that of its own acquisition, discounts included.
   CHECK(parts_of(way_of(R"({"acquisition": "spot", "usd_per_gpu_hour": 1.2, "interruptions_per_day": 0})",
                         Acquisition::spot))

@@ -118,7 +118,7 @@ int cost_command(const std::vector<std::string>& arguments) {
     const auto subject =
         subject_of(scenario_file(options, path), library, options.count("estimate") > 0, why);
     if (!subject) {
-      print(path + ": " + why + "\n");
+      print(fmt::format("{}: {}\n", path, why));
       return kDoesNotFit;
     }
     reports.push_back(sim::report_cost(*subject, library.hardware,
