@@ -111,13 +111,16 @@ std::string swings_text(const WayCost& cost) {
 std::string months(const std::optional<double>& value) {
   return value ? fmt::format("{:.0f} months", *value) : "never";
 }
+std::string payback(const std::optional<double>& value) {
+  return value ? "outlay back after " + months(value) : "the outlay never comes back";
+}
 
 std::string rent_or_buy_text(const CostReport& r) {
   std::string text = heading(
       fmt::format("rent or buy, at {:.0f} % of the hours", 100.0 * r.rent_or_buy.front().utilisation));
   for (const sim::RentOrBuy& one : r.rent_or_buy) {
-    std::string words = fmt::format("{} is cheaper; outlay back after {}",
-                                    one.owning_is_cheaper ? "owning" : "renting", months(one.months));
+    std::string words =
+        fmt::format("{} is cheaper; {}", one.owning_is_cheaper ? "owning" : "renting", payback(one.months));
     if (one.months_falling || (one.months && r.trend && r.trend->per_year < 0.0)) {
       words += fmt::format(" ({} if rents fall on)", months(one.months_falling));
     }
@@ -138,7 +141,7 @@ std::string rent_or_buy_text(const CostReport& r) {
 
 std::string api_text(const CostReport& r) {
   std::string text = heading("own serving or an API");
-  text += fmt::format("  the machine makes {} output tokens a day, {:.2f} prompt tokens with each\n",
+  text += fmt::format("  at this load {} output tokens a day, {:.2f} prompt tokens with each\n",
                       si(r.subject.work.output_per_s * 86400.0, ""), r.subject.work.prompt_per_output());
   for (const sim::ApiBreakEven& api : r.apis) {
     text += "  " +
