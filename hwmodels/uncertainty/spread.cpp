@@ -14,10 +14,11 @@ Spread spread_of(std::vector<double>& sample) {
     const double place = share * static_cast<double>(sample.size() - 1);
     const auto below = static_cast<std::size_t>(place);
     const std::size_t above = std::min(below + 1, sample.size() - 1);
-    if (sample[below] == sample[above]) {  // also where both are infinite
+    const double share_above = place - static_cast<double>(below);
+    if (share_above == 0.0 || sample[below] == sample[above]) {  // ends may be infinite
       return sample[below];
     }
-    return sample[below] + (place - static_cast<double>(below)) * (sample[above] - sample[below]);
+    return sample[below] + share_above * (sample[above] - sample[below]);
   };
   return {.p10 = at(0.1), .p50 = at(0.5), .p90 = at(0.9)};
 }
