@@ -182,7 +182,7 @@ class Plotter {
     HeatPlot out;
     out.x = {table_.spec().axes[x].path, table_.spec().axes[x].path, false};
     out.y = {table_.spec().axes[y].path, table_.spec().axes[y].path, false};
-    out.value = {name, name, false};
+    out.value = {name, name, is_log(name)};
     const std::vector<json::Value>&xs = listed(x), &ys = listed(y);
     for (const json::Value& value : xs) {
       out.x_labels.push_back(sweep::plain(value));

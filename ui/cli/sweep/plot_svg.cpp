@@ -168,7 +168,11 @@ Drawn draw(const LinePlot& plot) {
                           escape(figure_text(plot.y.name, knot.y)));
     }
     out += fmt::format("<path d=\"{}{} Z\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", upper, lower, colour);
-    out += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n", path, colour) + dots;
+    // Earlier ones wider, so that equal lines are all seen.
+    const double width = 2.0 + 1.2 * static_cast<double>(plot.lines.size() - 1 - i);
+    out += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.1f}\"/>\n", path, colour,
+                       width) +
+           dots;
     if (!line.label.empty()) {
       out += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"{3}\" "
                          "stroke-width=\"3\"/>\n",
@@ -203,8 +207,7 @@ Drawn draw(const HeatPlot& plot) {
       }
     }
   }
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const double span = *high > *low ? *high - *low : 1.0;
+  const Scale scale(values, plot.value.log, 0.0);
   const double left = 150.0, each_x = (kWidth - kRight - left) / static_cast<double>(plot.x_labels.size());
   const double each_y = std::clamp(kField / static_cast<double>(plot.y_labels.size()), 10.0, 44.0);
   const double bottom = kTop + each_y * static_cast<double>(plot.y_labels.size());
@@ -222,7 +225,7 @@ Drawn draw(const HeatPlot& plot) {
                            from, top, each_x, each_y);
         continue;
       }
-      const std::array<int, 3> c = heat_colour((*value - *low) / span);
+      const std::array<int, 3> c = heat_colour(scale.place(*value));
       const std::string figure = figure_text(plot.value.name, *value);
       out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
                          "fill=\"#{:02x}{:02x}{:02x}\"><title>{}</title></rect>\n",
@@ -254,8 +257,8 @@ Drawn draw(const HeatPlot& plot) {
                        "fill=\"#{:02x}{:02x}{:02x}\"/>\n",
                        left + 90.0 + 4.0 * i, y, c[0], c[1], c[2]);
   }
-  out += text_at(left + 84.0, y + 10.0, figure_text(plot.value.name, *low), "end");
-  out += text_at(left + 90.0 + 246.0, y + 10.0, figure_text(plot.value.name, *high), "start");
+  out += text_at(left + 84.0, y + 10.0, figure_text(plot.value.name, scale.value(0.0)), "end");
+  out += text_at(left + 90.0 + 246.0, y + 10.0, figure_text(plot.value.name, scale.value(1.0)), "start");
   if (plot.averaged > 1) {
     out += text_at(left, y + 32.0,
                    fmt::format("each cell is the mean over the other axes, up to {} points", plot.averaged),

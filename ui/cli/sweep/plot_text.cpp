@@ -183,10 +183,9 @@ std::string text_of(const HeatPlot& plot) {
       }
     }
   }
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  const double span = *high > *low ? *high - *low : 1.0;
-  const auto shade = [&, base = *low](double value) {
-    return kShades.at(std::min<std::size_t>(4, static_cast<std::size_t>((value - base) / span * 5.0)));
+  const Scale scale(values, plot.value.log, 0.0);
+  const auto shade = [&](double value) {
+    return kShades.at(std::min<std::size_t>(4, static_cast<std::size_t>(scale.place(value) * 5.0)));
   };
   std::size_t name_width = 4, cell_width = 0;
   for (const std::string& label : plot.y_labels) {
@@ -236,7 +235,7 @@ std::string text_of(const HeatPlot& plot) {
   std::string legend = "  ";
   for (std::size_t i = 0; i < kShades.size(); ++i) {
     legend += fmt::format("{}'{}' from {}", i == 0 ? "" : ", ", kShades.at(i),
-                          figure_text(plot.value.name, *low + span * static_cast<double>(i) / 5.0));
+                          figure_text(plot.value.name, scale.value(static_cast<double>(i) / 5.0)));
   }
   return out + wrap(legend, kWidth, 2) + "\n" +
          (plot.averaged > 1

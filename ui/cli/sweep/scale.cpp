@@ -25,6 +25,11 @@ double Scale::place(double value) const {
   return (at - low_) / (high_ - low_);
 }
 
+double Scale::value(double place) const {
+  const double at = low_ + place * (high_ - low_);
+  return log_ ? std::pow(10.0, at) : at;
+}
+
 std::vector<double> Scale::marks(int wanted) const {
   std::vector<double> out;
   if (log_) {
