@@ -25,9 +25,26 @@ T& slot(std::vector<T>& table, std::int64_t index) {
 
 }  // namespace
 
-double grid_context(std::size_t index) {
+namespace {
+
+double point_of_grid(std::size_t index) {
   return index < 16 ? static_cast<double>(index + 1)
                     : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave);
+}
+
+// The grid up to 16 x 2^30 tokens, computed once: every step of every replica looks into it.
+const auto kContextGrid = [] {
+  std::array<double, 496> grid{};
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    grid[i] = point_of_grid(i);
+  }
+  return grid;
+}();
+
+}  // namespace
+
+double grid_context(std::size_t index) {
+  return index < kContextGrid.size() ? kContextGrid[index] : point_of_grid(index);
 }
 
 GridPlace place_on_context_grid(double context) {
