@@ -1,12 +1,11 @@
 #include "hwmodels/catalogue/catalogue.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <mutex>
 #include <set>
 
 #include "hwmodels/catalogue/entry.h"
+#include "hwmodels/catalogue/price_table.h"
 
 namespace gpuplan {
 
@@ -17,6 +16,11 @@ std::span<const std::string_view> enum_names(Standing /*tag*/) {
 
 std::span<const std::string_view> enum_names(ScaleUp /*tag*/) {
   static constexpr std::array<std::string_view, 4> kNames = {"nvswitch", "all_to_all", "pairs", "pcie"};
+  return kNames;
+}
+
+std::span<const std::string_view> enum_names(PriceCovers /*tag*/) {
+  static constexpr std::array<std::string_view, 3> kNames = {"gpu", "board", "server"};
   return kNames;
 }
 
@@ -180,52 +184,14 @@ const std::vector<PricePoint>& Catalogue::prices() const {
   return later_->prices;
 }
 
-namespace {
-
-// Days since 1970 of an ISO date, as price files are checked to have.
-int day_number(const std::string& date) {
-  const auto part = [&](std::size_t at, std::size_t n) { return std::atoi(date.substr(at, n).c_str()); };
-  const std::chrono::year_month_day day{std::chrono::year(part(0, 4)),
-                                        std::chrono::month(static_cast<unsigned>(part(5, 2))),
-                                        std::chrono::day(static_cast<unsigned>(part(8, 2)))};
-  return static_cast<int>(std::chrono::sys_days(day).time_since_epoch().count());
-}
-
-constexpr int kRecentDays = 90;
-
-// The point of median price among those of the last days that have one.
-template <class Price>
-const PricePoint* latest(const std::vector<PricePoint>& points, std::string_view gpu, Price price) {
-  std::vector<const PricePoint*> recent;
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {  // newest first
-    if (point->gpu != gpu || !price(*point)) {
-      continue;
-    }
-    if (!recent.empty() && day_number(recent.front()->date) - day_number(point->date) > kRecentDays) {
-      break;
-    }
-    recent.push_back(&*point);
-  }
-  if (recent.empty()) {
-    return nullptr;
-  }
-  std::stable_sort(recent.begin(), recent.end(),
-                   [&](const PricePoint* a, const PricePoint* b) { return *price(*a) < *price(*b); });
-  return recent[(recent.size() - 1) / 2];
-}
-
-}  // namespace
-
 const PricePoint* Catalogue::latest_on_demand(std::string_view gpu_name) const {
-  const Gpu* known = gpu(gpu_name);
-  return latest(prices(), known != nullptr ? known->name : gpu_name,
-                [](const PricePoint& p) { return p.on_demand; });
+  const auto going = going_price(*this, {.gpu = std::string(gpu_name), .kind = PriceKind::on_demand});
+  return going ? going->point : nullptr;
 }
 
 const PricePoint* Catalogue::latest_purchase(std::string_view gpu_name) const {
-  const Gpu* known = gpu(gpu_name);
-  return latest(prices(), known != nullptr ? known->name : gpu_name,
-                [](const PricePoint& p) { return p.purchase; });
+  const auto going = going_price(*this, {.gpu = std::string(gpu_name), .kind = PriceKind::purchase});
+  return going ? going->point : nullptr;
 }
 
 std::optional<Fact> Catalogue::tco(std::string_view path) const {
@@ -244,7 +210,13 @@ std::optional<Fact> Catalogue::tco(std::string_view path) const {
   if (value == nullptr || !value->is_number()) {
     return std::nullopt;
   }
-  Fact fact{value->number(), {}, ""};
+  Fact fact{value->number(), {}, {}, {}, ""};
+  const auto bound = [&](std::string_view name) {
+    const json::Value* number = at->find(name);
+    return number != nullptr && number->is_number() ? std::optional(number->number()) : std::nullopt;
+  };
+  fact.low = bound("low");
+  fact.high = bound("high");
   if (const json::Value* tag = at->find("source"); tag != nullptr && tag->is_string()) {
     if (const auto source = later_->sources.find(tag->string()); source != later_->sources.end()) {
       fact.source = source->second;

@@ -102,6 +102,11 @@ struct Fabric {
   json::Value raw;
 };
 
+// What a purchase price buys, per GPU: the GPU alone, its share of a board of GPUs with their switches, or its
+// share of a whole server.
+enum class PriceCovers { gpu, board, server };
+std::span<const std::string_view> enum_names(PriceCovers tag);
+
 // One dated price point of one GPU.
 struct PricePoint {
   std::string gpu;   // catalogue name, or the seller's name where the catalogue has no such GPU
@@ -109,6 +114,7 @@ struct PricePoint {
   std::string vendor;
   std::optional<DollarsPerSecond> on_demand, reserved_1y, reserved_3y;  // per GPU
   std::optional<Dollars> purchase;                                      // per GPU
+  PriceCovers covers = PriceCovers::gpu;                                // what `purchase` buys
   std::string note;
   std::string source;
   Standing standing = Standing::assumed;  // datasheet: a published price list; assumed: an excerpt or a range
@@ -117,6 +123,7 @@ struct PricePoint {
 // A number with its source, as the facts about total cost have them.
 struct Fact {
   double value = 0.0;
+  std::optional<double> low, high;  // 80 % of cases lie between them; none: not known
   Source source;
   std::string note;
 };

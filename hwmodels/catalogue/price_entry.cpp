@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "hwmodels/catalogue/entry.h"
+#include "hwmodels/catalogue/price_table.h"
 
 namespace gpuplan::catalogue {
 
@@ -12,6 +13,7 @@ struct PriceRow {
   std::string date, vendor, region, note, source;
   std::optional<double> on_demand, reserved_1y, reserved_3y, purchase;
   std::optional<int> gpus;
+  PriceCovers covers = PriceCovers::gpu;
   Standing standing = Standing::datasheet;
 };
 
@@ -24,6 +26,7 @@ void describe(V& v, PriceRow& p) {
   v.field("reserved_1y_usd_per_gpu_hour", p.reserved_1y, "reserved for one year", json::positive());
   v.field("reserved_3y_usd_per_gpu_hour", p.reserved_3y, "reserved for three years", json::positive());
   v.field("purchase_usd_per_gpu", p.purchase, "to buy", json::positive());
+  v.field("purchase_covers", p.covers, "what the purchase price buys");
   v.field("gpus", p.gpus, "GPUs in the unit that was priced", json::at_least(1));
   v.field("note", p.note, "what the figure covers");
   v.field("source", p.source, "where it was read", json::required);
@@ -39,21 +42,6 @@ template <class V>
 void describe(V& v, PriceFile& f) {
   v.field("gpu", f.gpu, "catalogue name, or the seller's name", json::required);
   v.field("points", f.points, "oldest first", json::required);
-}
-
-// YYYY-MM-DD with a month and a day that exist in some year.
-bool is_date(const std::string& text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') {
-    return false;
-  }
-  for (const std::size_t digit : {0, 1, 2, 3, 5, 6, 8, 9}) {
-    if (text[digit] < '0' || text[digit] > '9') {
-      return false;
-    }
-  }
-  const int month = (text[5] - '0') * 10 + (text[6] - '0');
-  const int day = (text[8] - '0') * 10 + (text[9] - '0');
-  return month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }
 
 std::optional<DollarsPerSecond> per_hour(std::optional<double> usd) {
@@ -85,6 +73,7 @@ std::vector<PricePoint> read_prices(const std::string& data_dir) {
                        .reserved_1y = per_hour(row.reserved_1y),
                        .reserved_3y = per_hour(row.reserved_3y),
                        .purchase = row.purchase ? std::optional(Dollars(*row.purchase)) : std::nullopt,
+                       .covers = row.covers,
                        .note = std::move(row.note),
                        .source = std::move(row.source),
                        .standing = row.standing};

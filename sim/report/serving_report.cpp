@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/cost/cost_metrics.h"
+
 namespace gpuplan::sim {
 
 namespace {
@@ -130,8 +132,7 @@ void add_warnings(const ServingScenario& s, const ServingOutcome& o, std::vector
   out.insert(out.end(), o.notes.begin(), o.notes.end());
 }
 
-json::Value provenance(const ServingScenario& s, const ServingOutcome& o, const GpuPrice& price,
-                       const kernels::KernelModel& model) {
+json::Value provenance(const ServingScenario& s, const ServingOutcome& o, const kernels::KernelModel& model) {
   json::Value out;
   const kernels::Price sample = model.price(kernels::Gemm{.m = 16,
                                                           .n = 4096,
@@ -144,8 +145,8 @@ json::Value provenance(const ServingScenario& s, const ServingOutcome& o, const 
   out["engine"] = s.profile.name + ": " + s.profile.source;
   out["kv_blocks"] =
       "physics: memory budget of the engine; shares held by CUDA and NCCL assumed from two published logs";
-  out["cost"] = price.hour_source;
-  out["capex"] = price.purchase_source;
+  out["cost"] = s.rates.hour_source;
+  out["capex"] = s.rates.purchase_source;
   out["power"] =
       "assumed: TDP (0.15 + 0.55 HBM utilisation + 0.30 matrix utilisation) and the node's remaining power";
   out["kernel_half_width80"] = kernel_half_width(o.use);
@@ -162,41 +163,13 @@ double kernel_half_width(const StepUse& use) {
   return use.time > 0.0 ? kMedianTo80 * std::sqrt(variance) / use.time : 0.0;
 }
 
-GpuPrice gpu_price(const ServingScenario& s, const Catalogue& catalogue) {
-  GpuPrice out;
-  const CostSpec& cost = s.spec.cost;
-  if (cost.usd_per_gpu_hour) {
-    out.usd_per_hour = cost.usd_per_gpu_hour;
-    out.hour_source = "scenario: cost.usd_per_gpu_hour";
-  } else if (const PricePoint* point = catalogue.latest_on_demand(s.gpu.name);
-             point != nullptr && point->on_demand) {
-    out.usd_per_hour = point->on_demand->si() * 3600.0;
-    out.hour_source =
-        fmt::format("catalogue: on demand, {} {}, {}", point->vendor, point->date, point->source);
-  } else {
-    out.hour_source = "unknown: the catalogue has no on-demand price of " + s.gpu.name;
-  }
-  if (cost.usd_per_gpu) {
-    out.usd = cost.usd_per_gpu;
-    out.purchase_source = "scenario: cost.usd_per_gpu";
-  } else if (const PricePoint* point = catalogue.latest_purchase(s.gpu.name);
-             point != nullptr && point->purchase) {
-    out.usd = point->purchase->si();
-    out.purchase_source =
-        fmt::format("catalogue: purchase, {} {}, {}", point->vendor, point->date, point->source);
-  } else {
-    out.purchase_source = "unknown: the catalogue has no purchase price of " + s.gpu.name;
-  }
-  return out;
-}
-
 Watts mean_power(const ServingScenario& s, const ServingOutcome& o) {
   const double tdp = s.gpu.tdp.si();
   const double gpu = tdp * std::min(1.0, 0.15 + 0.55 * o.resource_hbm + 0.30 * o.resource_sm);
   const double host = s.node.power.si() > 0.0 && s.node.gpu_count > 0
                           ? std::max(0.0, s.node.power.si() / s.node.gpu_count - tdp)
                           : 0.3 * tdp;
-  return Watts((gpu + host) * s.gpus_used());
+  return Watts(s.rates.mean_watts.value_or(gpu + host) * s.gpus_used());
 }
 
 json::Value resolved_json(const ServingScenario& s) { return json::write(s.spec); }
@@ -259,19 +232,16 @@ Result report_serving(const ServingScenario& s, ServingOutcome& o, const Library
   m.add("serving.memory.activations_per_gpu", o.memory.activations.si());
   m.add("serving.memory.kv_bytes_per_token", kv_bytes_per_token(s.model, s.deployment.kv).si());
 
-  const GpuPrice price = gpu_price(s, library.hardware);
-  if (price.usd_per_hour) {
-    const double hourly = *price.usd_per_hour * gpus;
-    m.add("cost.usd_per_hour", hourly);
-    if (output_rate > 0.0) {
-      m.add("cost.usd_per_million_tokens", hourly / 3600.0 / total_rate * 1e6, h.throughput);
-      m.add("cost.usd_per_million_output_tokens", hourly / 3600.0 / output_rate * 1e6, h.throughput);
-    }
-  }
-  if (price.usd) {
-    m.add("cost.capex", *price.usd * gpus);
-  }
   const double watts = mean_power(s, o).si();
+  add_cost_metrics({.spec = s.spec.cost,
+                    .machine = s.rates.machine,
+                    .gpus = gpus,
+                    .busy_watts = watts / gpus,
+                    .per_hour = {{"cost.usd_per_million_tokens", total_rate * 3.6e-3},
+                                 {"cost.usd_per_million_output_tokens", output_rate * 3.6e-3}},
+                    .performance = relative(h.throughput),
+                    .seed = static_cast<std::uint64_t>(s.spec.seed)},
+                   library.hardware, result);
   if (total_rate > 0.0) {
     m.add("cost.energy_per_token", watts / total_rate);
   }
@@ -283,7 +253,7 @@ Result report_serving(const ServingScenario& s, ServingOutcome& o, const Library
   m.add("util.network", 0.0);
   m.count("sim.events", static_cast<std::int64_t>(o.events));
 
-  result.provenance = provenance(s, o, price, kernels::KernelModel::for_gpu(s.gpu, library.data_dir));
+  result.provenance = provenance(s, o, kernels::KernelModel::for_gpu(s.gpu, library.data_dir));
   add_bottlenecks(s, o, result.bottlenecks);
   add_warnings(s, o, result.warnings);
   return result;

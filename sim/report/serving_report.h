@@ -12,13 +12,6 @@ Result report_serving(const ServingScenario& scenario, ServingOutcome& outcome, 
 // Resolved scenario as JSON: defaults filled, catalogue entries by name.
 json::Value resolved_json(const ServingScenario& scenario);
 
-// Price of one GPU hour and one GPU: the scenario's, or the catalogue's latest; where from.
-struct GpuPrice {
-  std::optional<double> usd_per_hour, usd;
-  std::string hour_source, purchase_source;
-};
-GpuPrice gpu_price(const ServingScenario& scenario, const Catalogue& catalogue);
-
 // Mean electrical power of the GPUs and their share of the hosts (W), a model with assumed constants:
 // TDP (0.15 idle + 0.55 HBM utilisation + 0.30 matrix utilisation), hosts at the node's maximum less the
 // TDPs.

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
+#include "sim/cost/cost_metrics.h"
 #include "sim/report/training_run_report.h"
 
 namespace gpuplan::sim {
@@ -39,21 +41,24 @@ void add_memory(const StageMemory& m, Metrics& out) {
   out.add("training.memory.allocated_per_gpu", m.allocated().si(), kAllocatedSpread);
 }
 
-void add_money(const TrainingScenario& s, const TrainingOutcome& o, double busy, Metrics& m) {
+void add_money(const TrainingScenario& s, const TrainingOutcome& o, const Catalogue& catalogue, Metrics& m,
+               Result& result) {
+  const double busy = busy_share(o.estimate);
   const double gpus = s.job.gpus, step = o.estimate.step.si(), tokens = s.job.tokens();
   const double spread = o.estimate.spread80;
   const bool images = s.job.sees_images();
   const double things = images ? s.job.batch.global_batch : tokens;
   const TrainingRates& rates = s.rates;
-  if (rates.usd_per_hour) {
-    const double hourly = rates.hourly(busy) * gpus;
-    m.add("cost.usd_per_hour", hourly);
-    m.add(images ? "cost.usd_per_million_samples" : "cost.usd_per_million_tokens",
-          hourly / 3600.0 * step / things * 1e6, spread);
-  }
-  if (rates.usd_per_gpu) {
-    m.add("cost.capex", *rates.usd_per_gpu * gpus);
-  }
+  const double spread_log = std::log1p(spread);
+  add_cost_metrics({.spec = s.spec.cost,
+                    .machine = rates.machine,
+                    .gpus = s.job.gpus,
+                    .busy_watts = rates.watts(busy),
+                    .per_hour = {{images ? "cost.usd_per_million_samples" : "cost.usd_per_million_tokens",
+                                  things / step * 3.6e-3}},
+                    .performance = relative(spread_log),
+                    .seed = static_cast<std::uint64_t>(s.spec.seed)},
+                   catalogue, result);
   const double watts = rates.watts(busy) * gpus;
   m.add(images ? "cost.energy_per_sample" : "cost.energy_per_token", watts * step / things, spread);
   m.add("power.mean", watts);
@@ -248,7 +253,7 @@ double busy_share(const StepEstimate& e) {
   return std::min(1.0, kernels / e.step.si());
 }
 
-Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& /*library*/) {
+Result report_training(const TrainingScenario& s, const TrainingOutcome& o, const Library& library) {
   Result result;
   result.scenario = resolved_json(s);
   Metrics m(result.metrics);
@@ -268,7 +273,7 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   m.add("training.bubble_fraction", e.bubble.si() / step);
   m.add("training.exposed_communication_fraction", e.exposed.si() / step);
   add_memory(o.memory.peak(), m);
-  add_money(s, o, busy_share(e), m);
+  add_money(s, o, library.hardware, m, result);
   result.provenance = json::Value(json::Object{});
   result.provenance["kernels"] =
       "kernel models of " + s.machine.gpu.name + " (gpuplan kernels explains each)";
@@ -295,6 +300,7 @@ Result report_training(const TrainingScenario& s, const TrainingOutcome& o, cons
   result.warnings = s.notes;
   report_surroundings(
       s, o, s.rates.usd_per_hour ? std::optional(s.rates.hourly(busy_share(e))) : std::nullopt, result);
+  add_run_interval(result);
   if (s.job.model.moe) {
     result.warnings.push_back(
         "mixture of experts: measured steps are 20 % (median) and up to twice as long or short, with the "

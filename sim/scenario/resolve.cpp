@@ -167,6 +167,11 @@ ServingScenario resolve_serving(const json::Value& document, const std::string& 
     unknown_name(problems, at + ".engine.router", spec.engine.router, "a router", router_names());
   }
 
+  if (!out.gpu.name.empty()) {
+    out.rates =
+        resolve_rates(spec.cost, cost_machine(out.gpu, out.node), library.hardware, at + ".cost", problems);
+  }
+
   if (!problems.empty()) {
     throw InputError(std::move(problems));
   }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "sim/cost/cost_model.h"
 #include "sim/scenario/resolve_parts.h"
 #include "sim/scenario/scenario_file.h"
 #include "sim/scenario/serving_spec.h"
@@ -24,6 +25,7 @@ struct ServingScenario {
   Deployment deployment;
   int replicas = 1;
   EngineProfile profile;
+  GpuRates rates;
   std::vector<std::string> notes;  // what a reader must know of how it was resolved
 
   [[nodiscard]] ServingMemorySpec memory_spec() const;

@@ -7,6 +7,7 @@
 
 #include "hwmodels/catalogue/precision.h"
 #include "hwmodels/json/describe.h"
+#include "sim/cost/cost_spec.h"
 #include "workloads/traffic/traffic_spec.h"
 
 namespace gpuplan::sim {
@@ -130,18 +131,6 @@ void describe(V& v, SloSpec& s) {
   v.field("ttft", s.ttft, "longest acceptable time to first token (s)", json::positive());
   v.field("tpot", s.tpot, "longest acceptable mean time per output token (s)", json::positive());
   v.field("e2e", s.e2e, "longest acceptable time from arrival to last token (s)", json::positive());
-}
-
-struct CostSpec {
-  std::optional<double> usd_per_gpu_hour;
-  std::optional<double> usd_per_gpu;
-};
-template <class V>
-void describe(V& v, CostSpec& s) {
-  v.field("usd_per_gpu_hour", s.usd_per_gpu_hour,
-          "rent per GPU and hour; default: the catalogue's latest on-demand price", json::not_negative());
-  v.field("usd_per_gpu", s.usd_per_gpu, "purchase price per GPU; default: the catalogue's latest",
-          json::not_negative());
 }
 
 struct ServingSpec {

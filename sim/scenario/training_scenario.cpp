@@ -175,8 +175,8 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
       out.given = spec;
     }
     resolve_machine(out, at + ".machine", problems);
-    out.rates =
-        resolve_rates(spec.cost, out.machine.gpu, out.machine.node, library.hardware, at + ".cost", problems);
+    out.rates = resolve_rates(spec.cost, cost_machine(out.machine.gpu, out.machine.node, out.machine.nodes),
+                              library.hardware, at + ".cost", problems);
     job.gpus = out.machine.nodes * out.machine.gpus_per_node;
     job.parallelism = spec.parallelism;
     job.batch = spec.batch;

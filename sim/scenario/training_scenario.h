@@ -5,10 +5,10 @@
 //    "batch": {"global_batch": 512, "micro_batch": 2, "seq_len": 4096}}
 #pragma once
 
+#include "sim/cost/cost_model.h"
 #include "sim/scenario/collective_scenario.h"
 #include "sim/scenario/plan_spec.h"
 #include "sim/scenario/serving_spec.h"
-#include "sim/scenario/training_cost.h"
 #include "sim/scenario/training_run_spec.h"
 #include "sim/scenario/vary_spec.h"
 #include "sim/training/placement.h"
@@ -39,7 +39,7 @@ struct TrainingSpec {
   FineTuneSpec fine_tune;
   TrainingSoftware software;
   double expert_imbalance = 1.0, expert_capacity = 0.0;
-  TrainingCostSpec cost;
+  CostSpec cost;
   PlanSpec plan;
   std::vector<json::Value> variants;
   std::vector<VarySpec> vary;
@@ -97,7 +97,7 @@ struct TrainingScenario {
   TrainingSpec given;  // as the document has it
   TrainingMachine machine;
   TrainingJob job;
-  TrainingRates rates;
+  GpuRates rates;
   std::vector<std::string> notes;
   std::vector<std::string> fault_notes;  // what faults leave of which links
   [[nodiscard]] bool faulty() const { return !spec.faults.empty(); }

@@ -105,8 +105,7 @@ json::Value to_json(const Answer& answer) {
       metrics.emplace_back(figure.name, figure.value);
       if (figure.interval80) {
         const auto& [low, high] = *figure.interval80;
-        intervals.emplace_back(figure.name,
-                               json::Value(json::Array{json::Value(low), json::Value(high)}));
+        intervals.emplace_back(figure.name, json::Value(json::Array{json::Value(low), json::Value(high)}));
       }
     }
     out.emplace_back("metrics", json::Value(std::move(metrics)));

@@ -1,4 +1,5 @@
-// What a run of a sweep came to, and how it is said on one line of JSON: between processes and in the journal.
+// What a run of a sweep came to, and how it is said on one line of JSON: between processes and in the
+// journal.
 #pragma once
 
 #include <array>

@@ -170,7 +170,8 @@ void Crew::greet(Worker& worker, const std::string& line) {
     build_ = build;
   }
   if (build != *build_) {
-    refuse(json::dump(to_json(build)), "the same program and data everywhere: " + json::dump(to_json(*build_)));
+    refuse(json::dump(to_json(build)),
+           "the same program and data everywhere: " + json::dump(to_json(*build_)));
   }
   worker.ready = true;
 }

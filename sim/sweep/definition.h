@@ -1,6 +1,6 @@
 // What identifies a sweep. Results are only ever put beside each other where all of it is alike: the scenario
-// with its overrides, the axes, the sampling, the seeds, the program, its data and the files that the scenario
-// names.
+// with its overrides, the axes, the sampling, the seeds, the program, its data and the files that the
+// scenario names.
 #pragma once
 
 #include <string>

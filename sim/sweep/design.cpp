@@ -21,7 +21,8 @@ void check_path(const SweepSpec& spec, const Axis& axis, std::vector<Problem>& p
   json::Value document = spec.document;
   std::string why = "no path";
   if (axis.path.empty() || json::place_at(document, axis.path, why) == nullptr) {
-    problems.push_back({"--vary " + axis.path.substr(0, 80), why, "a path such as traffic.arrivals.rate", ""});
+    problems.push_back(
+        {"--vary " + axis.path.substr(0, 80), why, "a path such as traffic.arrivals.rate", ""});
   }
 }
 

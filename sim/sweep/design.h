@@ -4,8 +4,8 @@
 //
 // Latin hypercube of N points (McKay, Beckman and Conover 1979): each axis is cut into N strata of equal
 // probability and each stratum is hit once, in an order drawn for each axis by itself; within a stratum of a
-// range the place is drawn too. A list of k values takes stratum i to value floor(i k / N), so that each value
-// comes N/k times, rounded up or down.
+// range the place is drawn too. A list of k values takes stratum i to value floor(i k / N), so that each
+// value comes N/k times, rounded up or down.
 #pragma once
 
 #include <optional>

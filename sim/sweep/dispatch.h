@@ -1,5 +1,5 @@
-// Hands out the runs of a sweep one at a time to whoever is idle, until all have an answer. A run whose worker
-// dies is done again; one that two workers have died of is given up, with that reason.
+// Hands out the runs of a sweep one at a time to whoever is idle, until all have an answer. A run whose
+// worker dies is done again; one that two workers have died of is given up, with that reason.
 #pragma once
 
 #include <csignal>

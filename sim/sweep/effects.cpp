@@ -31,8 +31,8 @@ Effects effects_of(const SweepTable& table, const std::string& metric) {
   out.middle = point_at(spec, middle);
   const std::optional<double> centre = table.number(out.middle, metric);
   if (!centre) {
-    throw InputError(Problem{"--plot tornado:" + metric, "no number at the middle point, " +
-                                                             table.point_text(out.middle),
+    throw InputError(Problem{"--plot tornado:" + metric,
+                             "no number at the middle point, " + table.point_text(out.middle),
                              "axes whose middle values run", ""});
   }
   out.value = *centre;
@@ -54,9 +54,8 @@ Effects effects_of(const SweepTable& table, const std::string& metric) {
     }
     out.axes.push_back(std::move(effect));
   }
-  std::stable_sort(out.axes.begin(), out.axes.end(), [](const AxisEffect& a, const AxisEffect& b) {
-    return a.high - a.low > b.high - b.low;
-  });
+  std::stable_sort(out.axes.begin(), out.axes.end(),
+                   [](const AxisEffect& a, const AxisEffect& b) { return a.high - a.low > b.high - b.low; });
   return out;
 }
 

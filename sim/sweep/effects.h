@@ -17,8 +17,8 @@ struct AxisEffect {
   std::size_t without = 0;  // values of the axis at which there is no number
 };
 struct Effects {
-  std::size_t middle = 0;  // the point whose axes all stand at value (n - 1) / 2, rounded down
-  double value = 0.0;      // of the metric there
+  std::size_t middle = 0;        // the point whose axes all stand at value (n - 1) / 2, rounded down
+  double value = 0.0;            // of the metric there
   std::vector<AxisEffect> axes;  // the widest first
 };
 

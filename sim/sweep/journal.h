@@ -1,7 +1,7 @@
 // The journal of a sweep: one line of JSON for what is swept, then one for each run that has ended, in any
-// order. A line is appended with one write(), so that whatever ends the process, a reader sees whole lines and
-// at most one torn one at the end; it is brought to the disk ten times a second and at the end. Nothing but
-// runs that were going on is lost, and the table of a sweep is made from its journal alone.
+// order. A line is appended with one write(), so that whatever ends the process, a reader sees whole lines
+// and at most one torn one at the end; it is brought to the disk ten times a second and at the end. Nothing
+// but runs that were going on is lost, and the table of a sweep is made from its journal alone.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// What is known of a metric by its name: which way is better, its unit, and which ones are shown first.
+// Metrics as a sweep asks for them: which way is better, and which ones are shown first.
 #pragma once
 
 #include <optional>
@@ -7,15 +7,6 @@
 #include <vector>
 
 namespace gpuplan::sweep {
-
-enum class Better { lower, higher, unknown };
-
-struct MetricNature {
-  Better better = Better::unknown;
-  std::string_view unit;  // "s", "B", "tokens/s", "USD"; "%" for fractions; empty for counts
-};
-// By the names of the result contract; a metric of one case of many ("kernel.gemm[m=8].time") by its end.
-MetricNature nature_of(std::string_view metric);
 
 // A metric with the way that counts as better, as "min:NAME", "max:NAME" or NAME. nullopt for a bare name
 // that is good neither high nor low (a count of blocks, a utilisation).

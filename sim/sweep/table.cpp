@@ -167,8 +167,8 @@ std::string SweepTable::point_text(std::size_t point) const {
 const std::string& SweepTable::known_metric(const std::string& metric) const {
   const std::optional<std::size_t> index = index_of(metric);
   if (!index) {
-    throw InputError(
-        Problem{"metric", "\"" + metric.substr(0, 80) + "\"", "a metric of this sweep", did_you_mean(metric, metrics_)});
+    throw InputError(Problem{"metric", "\"" + metric.substr(0, 80) + "\"", "a metric of this sweep",
+                             did_you_mean(metric, metrics_)});
   }
   return metrics_[*index];
 }
@@ -194,9 +194,7 @@ std::vector<std::size_t> SweepTable::front(const std::vector<Goal>& goals) const
     std::vector<double> row;
     for (const Goal& goal : goals) {
       const std::optional<double> found = number(point, goal.metric);
-      row.push_back(!found         ? std::numeric_limits<double>::quiet_NaN()
-                    : goal.highest ? -*found
-                                   : *found);
+      row.push_back(!found ? std::numeric_limits<double>::quiet_NaN() : goal.highest ? -*found : *found);
     }
     values.push_back(std::move(row));
   }

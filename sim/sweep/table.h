@@ -1,5 +1,5 @@
-// The table of a sweep, from its definition and the answers: a row for each run, a summary for each point over
-// its seeds. It depends on nothing else, so that any way of running a sweep gives the same table.
+// The table of a sweep, from its definition and the answers: a row for each run, a summary for each point
+// over its seeds. It depends on nothing else, so that any way of running a sweep gives the same table.
 #pragma once
 
 #include <map>
@@ -46,8 +46,8 @@ class SweepTable {
   [[nodiscard]] std::size_t count(Outcome outcome) const;
   [[nodiscard]] std::vector<std::size_t> missing() const;
 
-  // A number to plot by: a metric's mean, or an axis (by its path or the end of it); nullopt where a point has
-  // none.
+  // A number to plot by: a metric's mean, or an axis (by its path or the end of it); nullopt where a point
+  // has none.
   [[nodiscard]] std::optional<double> number(std::size_t point, const std::string& name) const;
   // Index of the axis that `name` means: its path, or the end of one path only. nullopt where there is none.
   [[nodiscard]] std::optional<std::size_t> axis_named(const std::string& name) const;

@@ -77,10 +77,9 @@ std::string SweepTable::csv() const {
       const Figure* one = figure(run, m);
       out += "," + (one != nullptr && !one->value.is_null() ? cell(plain(one->value)) : "");
       if (with_interval[m]) {
-        out += one != nullptr && one->interval80
-                   ? "," + json::dump(json::Value((*one->interval80)[0])) + "," +
-                         json::dump(json::Value((*one->interval80)[1]))
-                   : ",,";
+        out += one != nullptr && one->interval80 ? "," + json::dump(json::Value((*one->interval80)[0])) +
+                                                       "," + json::dump(json::Value((*one->interval80)[1]))
+                                                 : ",,";
       }
     }
     out += "\n";

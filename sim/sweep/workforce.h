@@ -12,7 +12,7 @@ namespace gpuplan::sweep {
 // A run that was handed out has ended.
 struct Reply {
   std::size_t run = 0;
-  std::string line;  // the answer, one line of JSON; empty where its process died
+  std::string line;   // the answer, one line of JSON; empty where its process died
   std::string death;  // "killed by signal 9 (Killed)"; empty where it answered
 };
 

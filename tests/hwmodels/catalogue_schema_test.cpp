@@ -77,6 +77,7 @@ TEST_CASE("catalogue data: every file is valid against its schema") {
     }
   }
   CHECK(Checker("tco").complaint(read(kCatalogue / "data/tco.json")).empty());
+  CHECK(Checker("api_prices").complaint(read(kCatalogue / "data/api_prices.json")).empty());
   CHECK(Checker("sources").complaint(read(kCatalogue / "data/sources.json")).empty());
 }
 

@@ -32,7 +32,7 @@ TEST_CASE("scenarios of every kind are answered, and alike whatever ran before")
     first.push_back(json::dump(one.result.to_json()));
   }
   json::Value serving = scenario("serving/llama2-13b-4xh100.json");
-  json::set_path(serving, "traffic.requests=200");
+  json::set_path(serving, "traffic.requests=400");
   const std::string served = json::dump(answer(serving).result.to_json());
   for (std::size_t i = 0; i < first.size(); ++i) {
     CHECK(json::dump(answer(scenario(files[i])).result.to_json()) == first[i]);

@@ -55,10 +55,10 @@ TEST_CASE("values of an axis: lists, ranges, JSON") {
   CHECK(values_of("a=\"1\",x:y") == R"(["1","x:y"])");  // quoted: a text; no numbers: no range
   CHECK(values_of(R"(a={"base":"X","m":1},{"base":"Y"})") == R"([{"base":"X","m":1},{"base":"Y"}])");
   CHECK(values_of(R"(a=[{"x":[1,2]},3])") == R"([{"x":[1,2]},3])");
-  CHECK(values_of("a=2:20:4") == "[2,8,14,20]");             // steps of 6, whole
+  CHECK(values_of("a=2:20:4") == "[2,8,14,20]");  // steps of 6, whole
   CHECK(values_of("a=1:4:2") == "[1,4]");
   CHECK(values_of("a=0.1:0.5:5") == "[0.1,0.2,0.3,0.4,0.5]");  // and not 0.30000000000000004
-  CHECK(values_of("a=1:64:7:log") == "[1,2,4,8,16,32,64]");  // 64 = 2^6
+  CHECK(values_of("a=1:64:7:log") == "[1,2,4,8,16,32,64]");    // 64 = 2^6
   CHECK(values_of("a=1:100:3:log") == "[1,10,100]");
   CHECK(values_of("a=1e-3:1e3:3:log") == "[0.001,1.0,1000.0]");
   CHECK(values_of("a=-4:4:3") == "[-4,0,4]");

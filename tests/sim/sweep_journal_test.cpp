@@ -75,9 +75,10 @@ TEST_CASE("answers survive the line of JSON they are written as") {
   back = *answer_of(json::parse(json::dump(to_json(one)), "test"));
   CHECK(same(one, back));
   CHECK(back.problems[0].suggestion == "did you mean 3?");
-  for (const char* text : {"{}", "[]", "1", R"({"run": -1, "outcome": "answered"})",
-                           R"({"run": 1, "outcome": "answered"})", R"({"run": 1, "outcome": "?"})",
-                           R"({"run": 1, "outcome": "answered", "metrics": {"a": 1}, "uncertainty": {"a": 1}})"}) {
+  for (const char* text :
+       {"{}", "[]", "1", R"({"run": -1, "outcome": "answered"})", R"({"run": 1, "outcome": "answered"})",
+        R"({"run": 1, "outcome": "?"})",
+        R"({"run": 1, "outcome": "answered", "metrics": {"a": 1}, "uncertainty": {"a": 1}})"}) {
     INFO(text);
     CHECK_FALSE(answer_of(json::parse(text, "test")));
   }

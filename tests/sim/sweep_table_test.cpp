@@ -103,7 +103,8 @@ TEST_CASE("mean, spread and range over the seeds of a point") {
   CHECK_THROWS_AS(table.known_metric("m.tim"), InputError);
   // Same points as JSON: mean 3 of point 0.
   const json::Value out = table.to_json({"m.time"});
-  CHECK(out.find("points")->array()[0].find("metrics")->find("m.time")->find("mean")->number() == Approx(3.0));
+  CHECK(out.find("points")->array()[0].find("metrics")->find("m.time")->find("mean")->number() ==
+        Approx(3.0));
   CHECK(out.find("rows")->array()[5].find("outcome")->string() == "missing");
   CHECK(out.find("best")->find("m.time")->find("point")->integer() == 0);
 }
@@ -130,7 +131,7 @@ TEST_CASE("axes are called by the shortest end of their path that is theirs alon
   CHECK(*table.axis_named("gpus") == 2);
   CHECK(*table.axis_named("machine.gpus") == 2);
   CHECK(*table.axis_named("q.rate") == 1);
-  CHECK_FALSE(table.axis_named("rate"));  // of which?
+  CHECK_FALSE(table.axis_named("rate"));                       // of which?
   CHECK(table.point_text(5) == "p.rate=2, q.rate=3, gpus=2");  // 5 = 1 * 4 + 0 * 2 + 1
   CHECK(*table.number(5, "q.rate") == 3.0);
 }
@@ -180,8 +181,6 @@ TEST_CASE("which way is better is known by the name, or said") {
   CHECK(goal_of("max:util.hbm")->highest);
   CHECK(goal_of("min:serving.output_tokens_per_s")->metric == "serving.output_tokens_per_s");
   CHECK_FALSE(goal_of("min:serving.output_tokens_per_s")->highest);
-  CHECK(nature_of("serving.ttft.p99").unit == "s");
-  CHECK(nature_of("util.sm").unit == "%");
   CHECK(headline_of({"a.b", "serving.tpot.mean", "serving.ttft.mean"}) ==
         std::vector<std::string>{"serving.ttft.mean", "serving.tpot.mean"});
   CHECK(headline_of({"collective.all_reduce[bytes=1].algbw", "collective.all_reduce[bytes=1].time"}) ==

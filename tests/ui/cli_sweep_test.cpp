@@ -120,16 +120,18 @@ TEST_CASE("sweep: shards and merge give the table of one run; what is missing is
   CHECK(merged.out == table().text);
   CHECK(csv("merged") == table().csv);
 
-  const Answer part = gpuplan_command("merge " + in_sandbox("shard1.journal") + " " +
-                                      in_sandbox("shard3.journal"));
+  const Answer part =
+      gpuplan_command("merge " + in_sandbox("shard1.journal") + " " + in_sandbox("shard3.journal"));
   CHECK(part.code == 1);
   // Runs 1, 4, 7, ... 31 are those of shard 2 of 3.
   CHECK(part.err.find("11 of 32 runs are missing: 1, 4, 7, 10") != std::string::npos);
 
   table();
-  const Answer other = gpuplan_command("sweep " + kScenario + " --set traffic.requests=20 --set "
-                                       "traffic.warmup_requests=0 --vary traffic.arrivals.rate=5,6 --journal " +
-                                       in_sandbox("other.journal"));
+  const Answer other =
+      gpuplan_command("sweep " + kScenario +
+                      " --set traffic.requests=20 --set "
+                      "traffic.warmup_requests=0 --vary traffic.arrivals.rate=5,6 --journal " +
+                      in_sandbox("other.journal"));
   REQUIRE(other.code == 0);
   const Answer mixed =
       gpuplan_command("merge " + in_sandbox("plain.journal") + " " + in_sandbox("other.journal"));
@@ -217,7 +219,8 @@ TEST_CASE("sweep: two on one journal, and a journal of another sweep, are refuse
 }
 
 TEST_CASE("sweep: what is wrong is said before anything runs") {
-  const std::string base = "sweep " + kScenario + " --set traffic.requests=20 --set traffic.warmup_requests=0 ";
+  const std::string base =
+      "sweep " + kScenario + " --set traffic.requests=20 --set traffic.warmup_requests=0 ";
   const std::string journal = "--journal " + in_sandbox("bad.journal") + " ";
   const Answer path = gpuplan_command(base + journal + "--vary traffic.arrivals.rat=1,2");
   CHECK(path.code == 3);
@@ -248,9 +251,10 @@ TEST_CASE("sweep: what is wrong is said before anything runs") {
 }
 
 TEST_CASE("sweep: what does not fit is a row; where nothing fits the exit code says so") {
-  const std::string base = "sweep " + kScenario + " --set traffic.requests=20 --set traffic.warmup_requests=0 ";
-  const Answer some = gpuplan_command(base + "--vary model=llama-2-7b,llama-2-70b --journal " +
-                                      in_sandbox("fit.journal"));
+  const std::string base =
+      "sweep " + kScenario + " --set traffic.requests=20 --set traffic.warmup_requests=0 ";
+  const Answer some =
+      gpuplan_command(base + "--vary model=llama-2-7b,llama-2-70b --journal " + in_sandbox("fit.journal"));
   CHECK(some.code == 0);
   CHECK(some.out.find("does not fit") != std::string::npos);
   const Answer none =
@@ -259,17 +263,18 @@ TEST_CASE("sweep: what does not fit is a row; where nothing fits the exit code s
 }
 
 TEST_CASE("sweep: a sample of kernels, plots within 80 columns, and an SVG") {
-  const std::string scenario = sandbox().file(
-      "kernel.json",
-      R"({"schema": 1, "kind": "kernel", "name": "gemm", "machine": {"gpu": "H100-SXM5-80GB"},
+  const std::string scenario =
+      sandbox().file("kernel.json",
+                     R"({"schema": 1, "kind": "kernel", "name": "gemm", "machine": {"gpu": "H100-SXM5-80GB"},
           "kernels": [{"op": "gemm", "m": 4096, "n": 4096, "k": 4096, "precision": "bf16"}]})");
   const std::string base = "sweep " + scenario + " --journal " + in_sandbox("kernel.journal") +
                            " --vary kernels[0].m=16:8192:6:log --vary kernels[0].n=1024,4096 "
                            "--vary kernels[0].precision=bf16,fp8 ";
-  const Answer plots = gpuplan_command(
-      base + "--plot heat:m,n,kernel.time --plot line:m,kernel.time --plot tornado:kernel.time "
-             "--plot pareto:kernel.time,max:kernel.flops --svg " +
-      in_sandbox("plots.svg"));
+  const Answer plots =
+      gpuplan_command(base +
+                      "--plot heat:m,n,kernel.time --plot line:m,kernel.time --plot tornado:kernel.time "
+                      "--plot pareto:kernel.time,max:kernel.flops --svg " +
+                      in_sandbox("plots.svg"));
   INFO(plots.err);
   CHECK(plots.code == 0);
   CHECK(widest_line(plots.out).first <= 80);

@@ -4,8 +4,10 @@
 #include <algorithm>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/catalogue/price_table.h"
 #include "hwmodels/json/describe.h"
 #include "ui/cli/command.h"
+#include "ui/cli/price_text.h"
 #include "ui/cli/terminal.h"
 #include "workloads/models/model.h"
 
@@ -21,6 +23,8 @@ po::options_description described() {
   po::options_description options("options");
   auto add = options.add_options();
   add("json", "print JSON instead of text");
+  add("date", po::value<std::string>(), "YYYY-MM-DD: prices as known then");
+  add("vendor", po::value<std::string>(), "NAME: prices of sellers whose name contains this");
   add("help", "this text");
   return options;
 }
@@ -88,23 +92,6 @@ std::string model_table(const ModelCatalogue& models) {
   return table.text() + "parameters derived from shapes; KV bytes in 16 bit\n";
 }
 
-std::string price_table(const Catalogue& catalogue, const std::string& only) {
-  using enum Table::Align;
-  Table table({"GPU", "date", "seller", "USD/h", "1 year", "3 years", "purchase", "standing"},
-              {left, left, left, right, right, right, right, left});
-  const auto hourly = [](const std::optional<DollarsPerSecond>& price) {
-    return price ? fmt::format("{:.2f}", price->si() * 3600.0) : "-";
-  };
-  for (const PricePoint& point : catalogue.prices()) {
-    if (only.empty() || point.gpu == only) {
-      table.row({point.gpu, point.date, point.vendor, hourly(point.on_demand), hourly(point.reserved_1y),
-                 hourly(point.reserved_3y), point.purchase ? grouped(point.purchase->si()) : "-",
-                 std::string(json::name_of(point.standing))});
-    }
-  }
-  return table.text();
-}
-
 // One entry: every field with its value and source.
 std::string entry_text(const std::string& name, const json::Value& raw,
                        const std::map<std::string, Source>& sources) {
@@ -169,8 +156,27 @@ json::Value names_json(const std::vector<std::string>& names) {
   return json::Value(std::move(out));
 }
 
+// The name by which the price table has a GPU: the catalogue's, or the seller's where it is not in there.
+std::string priced_name(const Catalogue& catalogue, const std::string& name) {
+  if (const Gpu* gpu = name.empty() ? nullptr : catalogue.gpu(name)) {
+    return gpu->name;
+  }
+  std::vector<std::string> names = catalogue.gpu_names();
+  for (const PricePoint& point : catalogue.prices()) {
+    if (!name.empty() && plain_name(point.gpu) == plain_name(name)) {
+      return point.gpu;
+    }
+    names.push_back(point.gpu);
+  }
+  if (!name.empty()) {
+    unknown("prices", name, names);
+  }
+  return "";
+}
+
 // Table or JSON of a whole section, or of one entry.
-std::string section_text(const std::string& section, const std::string& name, bool as_json) {
+std::string section_text(const std::string& section, const std::string& name, bool as_json,
+                         PriceChoice choice = {}) {
   if (section == "models") {
     const ModelCatalogue models = ModelCatalogue::load(data_root());
     if (name.empty()) {
@@ -204,28 +210,8 @@ std::string section_text(const std::string& section, const std::string& name, bo
                                    : fabric_table(catalogue))
                         : entry(catalogue.fabric(name), catalogue.fabric_names());
   }
-  const Gpu* gpu = name.empty() ? nullptr : catalogue.gpu(name);
-  if (!name.empty() && gpu == nullptr) {
-    unknown(section, name, catalogue.gpu_names());
-  }
-  if (!as_json) {
-    return price_table(catalogue, gpu != nullptr ? gpu->name : "");
-  }
-  json::Array out;
-  for (const PricePoint& point : catalogue.prices()) {
-    if (gpu == nullptr || point.gpu == gpu->name) {
-      json::Value row;
-      row["gpu"] = point.gpu;
-      row["date"] = point.date;
-      row["vendor"] = point.vendor;
-      row["usd_per_gpu_hour"] = point.on_demand ? json::Value(point.on_demand->si() * 3600.0) : json::Value{};
-      row["usd_per_gpu"] = point.purchase ? json::Value(point.purchase->si()) : json::Value{};
-      row["standing"] = json::name_of(point.standing);
-      row["source"] = point.source;
-      out.push_back(std::move(row));
-    }
-  }
-  return json::dump(json::Value(std::move(out)), 2) + "\n";
+  choice.gpu = priced_name(catalogue, name);
+  return as_json ? json::dump(price_json(catalogue, choice), 2) + "\n" : price_text(catalogue, choice);
 }
 
 }  // namespace
@@ -257,7 +243,19 @@ int catalog_command(const std::vector<std::string>& arguments) {
         fmt::format("catalog takes a section (gpus, nodes, fabrics, models, prices) and a name{}{}",
                     hint.empty() ? "" : "; ", hint)};
   }
-  print(section_text(words[0], words.size() > 1 ? words[1] : "", as_json));
+  PriceChoice choice;
+  for (const auto& [option, text] : {std::pair{"date", &choice.as_of}, {"vendor", &choice.vendor}}) {
+    if (options.count(option) > 0) {
+      *text = options[option].as<std::string>();
+      if (words[0] != "prices") {
+        throw UsageError{fmt::format("--{}: of prices only", option)};
+      }
+    }
+  }
+  if (!choice.as_of.empty() && !is_date(choice.as_of)) {
+    throw InputError(Problem{"--date", "\"" + choice.as_of.substr(0, 40) + "\"", "a day as 2025-03-17", ""});
+  }
+  print(section_text(words[0], words.size() > 1 ? words[1] : "", as_json, choice));
   return kDone;
 }
 

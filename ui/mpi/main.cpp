@@ -1,5 +1,5 @@
-// gpuplan-mpi sweep: `gpuplan sweep` over the ranks of an MPI job. A program of its own, without SimGrid, which
-// brings an MPI of its own under the same names; the simulations run in worker processes, `gpuplan
+// gpuplan-mpi sweep: `gpuplan sweep` over the ranks of an MPI job. A program of its own, without SimGrid,
+// which brings an MPI of its own under the same names; the simulations run in worker processes, `gpuplan
 // sweep-worker`, of the gpuplan that lies beside this program (or GPUPLAN_WORKER).
 #include <boost/mpi/environment.hpp>
 #include <cstdlib>

@@ -17,7 +17,7 @@ struct Message {
   std::string line, death;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive & run & line & death;
+    archive& run& line& death;
   }
 };
 
@@ -27,7 +27,7 @@ struct Plan {
   std::uint64_t jobs = 0;
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive & opening & build & jobs;
+    archive& opening& build& jobs;
   }
 };
 
@@ -91,7 +91,8 @@ void serve(const boost::mpi::communicator& world, const std::vector<std::string>
     return;
   }
   sweep::Opening opening = *sweep::opening_of(json::parse(plan.opening, "rank 0"));
-  sweep::Crew crew(command, plan.jobs, std::move(opening), sweep::build_of(json::parse(plan.build, "rank 0")));
+  sweep::Crew crew(command, plan.jobs, std::move(opening),
+                   sweep::build_of(json::parse(plan.build, "rank 0")));
   while (!world.iprobe(0, kEnd)) {
     while (world.iprobe(0, kRun)) {
       Message message;

@@ -1,6 +1,6 @@
-// The workers of a sweep over the ranks of an MPI job: rank 0 hands runs out, each rank drives worker processes
-// of its own (rank 0 too). A worker that dies is told of and replaced; a rank that dies ends the job, as MPI
-// does, and the journal keeps what was answered.
+// The workers of a sweep over the ranks of an MPI job: rank 0 hands runs out, each rank drives worker
+// processes of its own (rank 0 too). A worker that dies is told of and replaced; a rank that dies ends the
+// job, as MPI does, and the journal keeps what was answered.
 #pragma once
 
 #include <boost/mpi/communicator.hpp>

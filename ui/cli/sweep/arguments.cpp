@@ -30,8 +30,8 @@ std::string text_of(const po::variables_map& options, const char* name) {
 // "lhs:200"
 std::size_t samples_of(const std::string& text) {
   if (!text.starts_with("lhs:")) {
-    throw UsageError{fmt::format("--sample takes lhs:N (a Latin hypercube of N points), not '{}'",
-                                 text.substr(0, 40))};
+    throw UsageError{
+        fmt::format("--sample takes lhs:N (a Latin hypercube of N points), not '{}'", text.substr(0, 40))};
   }
   return whole(text.substr(4), "--sample lhs:N", 1, 1'000'000);
 }
@@ -82,7 +82,8 @@ po::options_description sweep_described(std::size_t jobs) {
   po::options_description options("options");
   auto add = options.add_options();
   add("vary", po::value<std::vector<std::string>>()->composing(),
-      "PATH=a,b,c | PATH=low:high:count[:log] | PATH=[...]: values of a field (repeatable: every combination)");
+      "PATH=a,b,c | PATH=low:high:count[:log] | PATH=[...]: values of a field (repeatable: every "
+      "combination)");
   add("sample", po::value<std::string>(),
       "lhs:N: N points of a Latin hypercube instead, drawn from the ranges and lists by the seed");
   add("repeat", po::value<std::string>()->default_value("1"),
@@ -91,7 +92,8 @@ po::options_description sweep_described(std::size_t jobs) {
   add_view_options(options);
   add("jobs", po::value<std::string>()->default_value(std::to_string(jobs)), "N: worker processes");
   add("journal", po::value<std::string>(),
-      "FILE: where results are kept as they come (default: by the scenario's name and what is swept); the same "
+      "FILE: where results are kept as they come (default: by the scenario's name and what is swept); the "
+      "same "
       "sweep goes on from it");
   add("resume", "only go on: the journal must be there");
   add("retry-failed", "do runs again whose process died");

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "ui/cli/command.h"
+#include "ui/cli/metric_format.h"
 #include "ui/cli/terminal.h"
 
 namespace gpuplan::cli {
@@ -35,9 +36,10 @@ Asked parse(const std::string& text) {
   const auto kind = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& k) { return k.name == word; });
   if (kind == kKinds.end()) {
     const std::string hint = did_you_mean(word, {"pareto", "heat", "line", "tornado"});
-    throw UsageError{fmt::format("--plot: unknown kind '{}'{}; there are pareto:X,Y, heat:X,Y,METRIC, "
-                                 "line:X,METRIC and tornado:METRIC",
-                                 word.substr(0, 40), hint.empty() ? "" : "; " + hint)};
+    throw UsageError{
+        fmt::format("--plot: unknown kind '{}'{}; there are pareto:X,Y, heat:X,Y,METRIC, "
+                    "line:X,METRIC and tornado:METRIC",
+                    word.substr(0, 40), hint.empty() ? "" : "; " + hint)};
   }
   Asked asked{kind->name, {""}};
   int depth = 0;
@@ -116,6 +118,10 @@ class Plotter {
     return name;
   }
 
+  PlotAxis figure_axis(const std::string& name, bool log) const {
+    return {name, name, log, !table_.axis_named(name)};
+  }
+
   bool is_log(const std::string& name) const {
     const std::optional<std::size_t> found = table_.axis_named(name);
     const std::optional<sweep::Range> range = found ? table_.spec().axes[*found].range : std::nullopt;
@@ -144,7 +150,8 @@ class Plotter {
         refuse("\"" + name.substr(0, 60) + "\", good neither high nor low by itself",
                "min:" + name + " or max:" + name);
       }
-      *side = {name, name + (goal->highest ? ", higher is better" : ", lower is better"), is_log(name)};
+      *side = {name, name + (goal->highest ? ", higher is better" : ", lower is better"), is_log(name),
+               !is_axis};
       goals.push_back(*goal);
     }
     const std::vector<std::size_t> front = table_.front(goals);
@@ -182,7 +189,7 @@ class Plotter {
     HeatPlot out;
     out.x = {table_.spec().axes[x].path, table_.spec().axes[x].path, false};
     out.y = {table_.spec().axes[y].path, table_.spec().axes[y].path, false};
-    out.value = {name, name, is_log(name)};
+    out.value = figure_axis(name, is_log(name));
     const std::vector<json::Value>&xs = listed(x), &ys = listed(y);
     for (const json::Value& value : xs) {
       out.x_labels.push_back(sweep::plain(value));
@@ -208,7 +215,8 @@ class Plotter {
     for (const auto& row : sums) {
       out.cells.emplace_back();
       for (const auto& [sum, count] : row) {
-        out.cells.back().push_back(count > 0 ? std::optional(sum / static_cast<double>(count)) : std::nullopt);
+        out.cells.back().push_back(count > 0 ? std::optional(sum / static_cast<double>(count))
+                                             : std::nullopt);
       }
     }
     if (without_ == points()) {
@@ -230,8 +238,8 @@ class Plotter {
       }
       std::string label;
       for (std::size_t i = 0; i < at.size(); ++i) {
-        label += i == x ? ""
-                        : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::plain(at[i]);
+        label +=
+            i == x ? "" : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::plain(at[i]);
       }
       const auto [found, added] = by_label.try_emplace(label, lines.size());
       if (added) {
@@ -248,7 +256,7 @@ class Plotter {
     const std::string name = known(asked_.names[1]);
     LinePlot out;
     out.x = {table_.spec().axes[x].path, table_.spec().axes[x].path, is_log(table_.spec().axes[x].path)};
-    out.y = {name, name, false};
+    out.y = figure_axis(name, false);
     out.lines = lines_over(x, name);
     if (out.lines.empty()) {
       refuse("no point with numbers for both", "an axis of numbers and a metric that points have");
@@ -286,7 +294,7 @@ class Plotter {
     const std::string name = known(asked_.names[0]);
     const sweep::Effects effects = sweep::effects_of(table_, name);
     TornadoPlot out;
-    out.value = {name, name, false};
+    out.value = figure_axis(name, false);
     out.middle = effects.value;
     out.middle_text = table_.point_text(effects.middle);
     for (const sweep::AxisEffect& effect : effects.axes) {
@@ -304,6 +312,10 @@ class Plotter {
 };
 
 }  // namespace
+
+std::string PlotAxis::text(double value) const {
+  return metric ? metric_text(name, value) : fmt::format("{:.4g}", value);
+}
 
 void check_plot(const std::string& text) { parse(text); }
 

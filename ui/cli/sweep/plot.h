@@ -20,9 +20,12 @@ namespace gpuplan::cli {
 
 // A direction of a plot: what is drawn and how its numbers are written.
 struct PlotAxis {
-  std::string name;   // of the metric or the path
-  std::string title;  // "serving.ttft.mean, lower is better"
-  bool log = false;   // equal ratios look equal
+  std::string name;     // of the metric or the path
+  std::string title;    // "serving.ttft.mean, lower is better"
+  bool log = false;     // equal ratios look equal
+  bool metric = false;  // else a field of the scenario
+  // "12.3 ms"; of a field the number as it stands in the scenario.
+  [[nodiscard]] std::string text(double value) const;
 };
 
 struct ScatterPlot {

@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 
-#include "ui/cli/sweep/figure_text.h"
 #include "ui/cli/sweep/scale.h"
 #include "ui/cli/terminal.h"
 
@@ -43,8 +42,8 @@ std::string shortened(std::string text, std::size_t most) {
 std::string text_at(double x, double y, std::string_view what, const char* anchor, double size = 12.0,
                     const char* style = "ink") {
   return fmt::format(
-      "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{:.0f}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", x, y,
-      size, anchor, style, escape(what));
+      "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"{:.0f}\" text-anchor=\"{}\" class=\"{}\">{}</text>\n", x,
+      y, size, anchor, style, escape(what));
 }
 
 std::string line_at(double x1, double y1, double x2, double y2, const char* style) {
@@ -65,7 +64,7 @@ class Frame {
     const double right = kWidth - kRight, bottom = kTop + kField;
     double free_from = kLeft - 40.0;  // labels must not overlap
     for (const double mark : x_.marks(7)) {
-      const std::string label = figure_text(x.name, mark);
+      const std::string label = x.text(mark);
       const double half = 3.4 * static_cast<double>(columns(label));
       svg_ += line_at(at_x(mark), kTop, at_x(mark), bottom, "grid");
       if (at_x(mark) - half > free_from && at_x(mark) + half < kWidth - 4.0) {
@@ -75,13 +74,14 @@ class Frame {
     }
     for (const double mark : y_.marks(6)) {
       svg_ += line_at(kLeft, at_y(mark), right, at_y(mark), "grid");
-      svg_ += text_at(kLeft - 8.0, at_y(mark) + 4.0, figure_text(y.name, mark), "end");
+      svg_ += text_at(kLeft - 8.0, at_y(mark) + 4.0, y.text(mark), "end");
     }
     svg_ += line_at(kLeft, bottom, right, bottom, "axis") + line_at(kLeft, kTop, kLeft, bottom, "axis");
     svg_ += text_at((kLeft + right) / 2.0, bottom + 40.0, x.title, "middle", 13.0);
-    svg_ += fmt::format("<text transform=\"translate(18 {:.1f}) rotate(-90)\" font-size=\"13\" "
-                        "text-anchor=\"middle\" class=\"ink\">{}</text>\n",
-                        kTop + kField / 2.0, escape(shortened(y.title, 52)));
+    svg_ += fmt::format(
+        "<text transform=\"translate(18 {:.1f}) rotate(-90)\" font-size=\"13\" "
+        "text-anchor=\"middle\" class=\"ink\">{}</text>\n",
+        kTop + kField / 2.0, escape(shortened(y.title, 52)));
   }
   [[nodiscard]] double at_x(double value) const {
     return kLeft + x_.place(value) * (kWidth - kRight - kLeft);
@@ -108,23 +108,25 @@ Drawn draw(const ScatterPlot& plot) {
   std::string out = frame.svg();
   for (const ScatterPlot::Dot& dot : plot.dots) {
     if (!dot.front) {
-      out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" class=\"rest\"><title>{}</title></circle>\n",
-                         frame.at_x(dot.x), frame.at_y(dot.y), escape(dot.text));
+      out += fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" class=\"rest\"><title>{}</title></circle>\n",
+          frame.at_x(dot.x), frame.at_y(dot.y), escape(dot.text));
     }
   }
   std::stable_sort(front.begin(), front.end(), [](const auto* a, const auto* b) { return a->x < b->x; });
   std::string path;
   for (const ScatterPlot::Dot* dot : front) {
-    path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M " : " L ", frame.at_x(dot->x), frame.at_y(dot->y));
+    path +=
+        fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M " : " L ", frame.at_x(dot->x), frame.at_y(dot->y));
   }
-  out += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-opacity=\"0.6\"/>\n",
-                     path, kColours[1]);
+  out += fmt::format(
+      "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" stroke-opacity=\"0.6\"/>\n", path,
+      kColours[1]);
   double last_x = -1e9, last_y = -1e9;
   for (const ScatterPlot::Dot* dot : front) {
     const double x = frame.at_x(dot->x), y = frame.at_y(dot->y);
-    out += fmt::format(
-        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\" fill=\"{}\"><title>{}</title></circle>\n", x, y,
-        kColours[1], escape(dot->text));
+    out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\" fill=\"{}\"><title>{}</title></circle>\n",
+                       x, y, kColours[1], escape(dot->text));
     // A label where there is room for one.
     if (std::abs(y - last_y) > 15.0 || x - last_x > 200.0) {
       const bool at_right = x < kWidth - 230.0;
@@ -163,9 +165,9 @@ Drawn draw(const LinePlot& plot) {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M " : " L ", x, frame.at_y(knot.y));
       upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? "M " : " L ", x, frame.at_y(knot.high));
       lower = fmt::format(" L {:.1f} {:.1f}", x, frame.at_y(knot.low)) + lower;
-      dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{}, {}</title></circle>\n",
-                          x, frame.at_y(knot.y), colour, escape(figure_text(plot.x.name, knot.x)),
-                          escape(figure_text(plot.y.name, knot.y)));
+      dots += fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{}, {}</title></circle>\n", x,
+          frame.at_y(knot.y), colour, escape(plot.x.text(knot.x)), escape(plot.y.text(knot.y)));
     }
     out += fmt::format("<path d=\"{}{} Z\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", upper, lower, colour);
     // Earlier ones wider, so that equal lines are all seen.
@@ -174,9 +176,10 @@ Drawn draw(const LinePlot& plot) {
                        width) +
            dots;
     if (!line.label.empty()) {
-      out += fmt::format("<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"{3}\" "
-                         "stroke-width=\"3\"/>\n",
-                         kLeft, y - 4.0, kLeft + 24.0, colour);
+      out += fmt::format(
+          "<line x1=\"{0:.1f}\" y1=\"{1:.1f}\" x2=\"{2:.1f}\" y2=\"{1:.1f}\" stroke=\"{3}\" "
+          "stroke-width=\"3\"/>\n",
+          kLeft, y - 4.0, kLeft + 24.0, colour);
       out += text_at(kLeft + 32.0, y, shortened(line.label, 96), "start");
       y += 18.0;
     }
@@ -193,7 +196,8 @@ std::array<int, 3> heat_colour(double place) {
   std::array<int, 3> out{};
   for (std::size_t i = 0; i < 3; ++i) {
     const double share = at - static_cast<double>(low);
-    out.at(i) = static_cast<int>(std::lround(stops.at(low).at(i) * (1.0 - share) + stops.at(low + 1).at(i) * share));
+    out.at(i) =
+        static_cast<int>(std::lround(stops.at(low).at(i) * (1.0 - share) + stops.at(low + 1).at(i) * share));
   }
   return out;
 }
@@ -221,44 +225,49 @@ Drawn draw(const HeatPlot& plot) {
       const std::optional<double>& value = plot.cells[y][x];
       const double from = left + each_x * static_cast<double>(x);
       if (!value) {
-        out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" class=\"none\"/>\n",
-                           from, top, each_x, each_y);
+        out += fmt::format(
+            "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" class=\"none\"/>\n", from,
+            top, each_x, each_y);
         continue;
       }
       const std::array<int, 3> c = heat_colour(scale.place(*value));
-      const std::string figure = figure_text(plot.value.name, *value);
-      out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
-                         "fill=\"#{:02x}{:02x}{:02x}\"><title>{}</title></rect>\n",
-                         from, top, each_x, each_y, c[0], c[1], c[2], escape(figure));
+      const std::string figure = plot.value.text(*value);
+      out += fmt::format(
+          "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" "
+          "fill=\"#{:02x}{:02x}{:02x}\"><title>{}</title></rect>\n",
+          from, top, each_x, each_y, c[0], c[1], c[2], escape(figure));
       if (each_y >= 16.0 && 6.6 * static_cast<double>(columns(figure)) < each_x - 4.0) {
         const bool bright = 0.3 * c[0] + 0.59 * c[1] + 0.11 * c[2] > 120.0;
-        out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"11\" text-anchor=\"middle\" "
-                           "fill=\"{}\">{}</text>\n",
-                           from + each_x / 2.0, top + each_y / 2.0 + 4.0, bright ? "#14181f" : "#ffffff",
-                           escape(figure));
+        out += fmt::format(
+            "<text x=\"{:.1f}\" y=\"{:.1f}\" font-size=\"11\" text-anchor=\"middle\" "
+            "fill=\"{}\">{}</text>\n",
+            from + each_x / 2.0, top + each_y / 2.0 + 4.0, bright ? "#14181f" : "#ffffff", escape(figure));
       }
     }
   }
   const auto every = static_cast<std::size_t>(std::ceil(52.0 / each_x));
   for (std::size_t x = 0; x < plot.x_labels.size(); x += every) {
-    out += text_at(left + each_x * (static_cast<double>(x) + 0.5), bottom + 18.0,
-                   shortened(plot.x_labels[x], static_cast<std::size_t>(std::max(4.0, each_x * double(every) / 7.0))),
-                   "middle");
+    out += text_at(
+        left + each_x * (static_cast<double>(x) + 0.5), bottom + 18.0,
+        shortened(plot.x_labels[x], static_cast<std::size_t>(std::max(4.0, each_x * double(every) / 7.0))),
+        "middle");
   }
   out += text_at((left + kWidth - kRight) / 2.0, bottom + 40.0, plot.x.title, "middle", 13.0);
-  out += fmt::format("<text transform=\"translate(18 {:.1f}) rotate(-90)\" font-size=\"13\" "
-                     "text-anchor=\"middle\" class=\"ink\">{}</text>\n",
-                     (kTop + bottom) / 2.0, escape(shortened(plot.y.title, 40)));
+  out += fmt::format(
+      "<text transform=\"translate(18 {:.1f}) rotate(-90)\" font-size=\"13\" "
+      "text-anchor=\"middle\" class=\"ink\">{}</text>\n",
+      (kTop + bottom) / 2.0, escape(shortened(plot.y.title, 40)));
   // The scale of colours.
   const double y = bottom + 58.0;
   for (int i = 0; i < 60; ++i) {
     const std::array<int, 3> c = heat_colour(i / 59.0);
-    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"4.2\" height=\"12\" "
-                       "fill=\"#{:02x}{:02x}{:02x}\"/>\n",
-                       left + 90.0 + 4.0 * i, y, c[0], c[1], c[2]);
+    out += fmt::format(
+        "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"4.2\" height=\"12\" "
+        "fill=\"#{:02x}{:02x}{:02x}\"/>\n",
+        left + 90.0 + 4.0 * i, y, c[0], c[1], c[2]);
   }
-  out += text_at(left + 84.0, y + 10.0, figure_text(plot.value.name, scale.value(0.0)), "end");
-  out += text_at(left + 90.0 + 246.0, y + 10.0, figure_text(plot.value.name, scale.value(1.0)), "start");
+  out += text_at(left + 84.0, y + 10.0, plot.value.text(scale.value(0.0)), "end");
+  out += text_at(left + 90.0 + 246.0, y + 10.0, plot.value.text(scale.value(1.0)), "start");
   if (plot.averaged > 1) {
     out += text_at(left, y + 32.0,
                    fmt::format("each cell is the mean over the other axes, up to {} points", plot.averaged),
@@ -279,7 +288,7 @@ Drawn draw(const TornadoPlot& plot) {
   std::string out;
   for (const double mark : scale.marks(5)) {
     out += line_at(at(mark), kTop, at(mark), bottom, "grid");
-    out += text_at(at(mark), bottom + 18.0, figure_text(plot.value.name, mark), "middle");
+    out += text_at(at(mark), bottom + 18.0, plot.value.text(mark), "middle");
   }
   for (std::size_t i = 0; i < plot.bars.size(); ++i) {
     const TornadoPlot::Bar& bar = plot.bars[i];
@@ -291,18 +300,19 @@ Drawn draw(const TornadoPlot& plot) {
     }
     out += text_at(16.0, top + 16.0, shortened(bar.label, 26), "start", 13.0);
     if (bar.high > bar.low) {
-      out += text_at(16.0, top + 32.0, shortened(bar.at_low + " … " + bar.at_high, 32), "start", 11.0, "pale");
+      out +=
+          text_at(16.0, top + 32.0, shortened(bar.at_low + " … " + bar.at_high, 32), "start", 11.0, "pale");
     }
-    out += text_at(at(bar.low) - 5.0, top + 17.0, figure_text(plot.value.name, bar.low), "end", 11.0, "halo");
-    out += text_at(at(bar.high) + 5.0, top + 17.0, figure_text(plot.value.name, bar.high), "start", 11.0, "halo");
+    out += text_at(at(bar.low) - 5.0, top + 17.0, plot.value.text(bar.low), "end", 11.0, "halo");
+    out += text_at(at(bar.high) + 5.0, top + 17.0, plot.value.text(bar.high), "start", 11.0, "halo");
   }
   out += line_at(at(plot.middle), kTop - 4.0, at(plot.middle), bottom, "axis");
   out += text_at((left + right) / 2.0, bottom + 40.0, plot.value.title, "middle", 13.0);
-  out += text_at(16.0, bottom + 62.0,
-                 shortened(fmt::format("{} at the middle point: {}", figure_text(plot.value.name, plot.middle),
-                                       plot.middle_text),
-                           110),
-                 "start");
+  out += text_at(
+      16.0, bottom + 62.0,
+      shortened(fmt::format("{} at the middle point: {}", plot.value.text(plot.middle), plot.middle_text),
+                110),
+      "start");
   return {out, bottom + 74.0};
 }
 
@@ -329,7 +339,8 @@ std::string plots_svg(const std::vector<PlotData>& plots) {
          "<style>\n"
          ".ground{fill:#fff} .ink,.title{fill:#1d2430} .title{font-weight:bold} .pale{fill:#5b6472}\n"
          ".halo{fill:#1d2430;stroke:#fff;stroke-width:3;paint-order:stroke}\n"
-         ".grid{stroke:#e3e6eb} .axis{stroke:#5b6472} .rest{fill:#8a93a3;fill-opacity:.65} .none{fill:#eceef2}\n"
+         ".grid{stroke:#e3e6eb} .axis{stroke:#5b6472} .rest{fill:#8a93a3;fill-opacity:.65} "
+         ".none{fill:#eceef2}\n"
          "@media (prefers-color-scheme:dark){\n"
          ".ground{fill:#14181f} .ink,.title{fill:#e6e9ef} .pale{fill:#a4adbb}\n"
          ".halo{fill:#e6e9ef;stroke:#14181f}\n"

@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 
-#include "ui/cli/sweep/figure_text.h"
 #include "ui/cli/sweep/scale.h"
 #include "ui/cli/terminal.h"
 
@@ -40,7 +39,7 @@ class Canvas {
   std::string text() const {
     std::array<std::string, kRows> ticks;
     for (const double mark : y_scale_.marks(4)) {
-      ticks.at(row(mark)) = figure_text(y_.name, mark);
+      ticks.at(row(mark)) = y_.text(mark);
     }
     std::string out = "  " + y_.title + "\n";
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -58,7 +57,7 @@ class Canvas {
       rule += "─";
     }
     for (const double mark : x_scale_.marks(4)) {
-      const std::string label = figure_text(x_.name, mark);
+      const std::string label = x_.text(mark);
       const std::size_t at = column(mark), start = at - std::min(at, columns(label) / 2);
       if (start >= used && start + columns(label) <= kColumns + 1) {
         labels += std::string(start - used, ' ') + label;
@@ -123,9 +122,8 @@ std::string text_of(const ScatterPlot& plot) {
   for (std::size_t i = 0; i < std::min(most, places.size()); ++i) {
     // Spread evenly where there are more.
     const auto& [dot, equal] = places[places.size() <= most ? i : i * (places.size() - 1) / (most - 1)];
-    out += wrap(fmt::format("  {} {}  {}{}", right(figure_text(plot.x.name, dot->x), 9),
-                            right(figure_text(plot.y.name, dot->y), 9), dot->text,
-                            equal > 1 ? fmt::format(", and {} equal", equal - 1) : ""),
+    out += wrap(fmt::format("  {} {}  {}{}", right(plot.x.text(dot->x), 9), right(plot.y.text(dot->y), 9),
+                            dot->text, equal > 1 ? fmt::format(", and {} equal", equal - 1) : ""),
                 kWidth, 24) +
            "\n";
   }
@@ -195,7 +193,7 @@ std::string text_of(const HeatPlot& plot) {
     cell_width = std::clamp(columns(label), cell_width, std::size_t{12});
   }
   for (const double value : values) {
-    cell_width = std::max(cell_width, columns(figure_text(plot.value.name, value)) + 2);
+    cell_width = std::max(cell_width, columns(plot.value.text(value)) + 2);
   }
   const std::size_t room = kWidth - name_width - 2;
   const bool with_figures = plot.x_labels.size() * (cell_width + 1) <= room;
@@ -220,7 +218,7 @@ std::string text_of(const HeatPlot& plot) {
           line += value ? shade(*value) : "-";
         }
       } else {
-        const std::string figure = value ? figure_text(plot.value.name, *value) : "-";
+        const std::string figure = value ? plot.value.text(*value) : "-";
         line += value ? shade(*value) + right(figure, cell_width - 1) : right(figure, cell_width);
       }
       line += std::string(gap, ' ');
@@ -229,13 +227,14 @@ std::string text_of(const HeatPlot& plot) {
     out += line + "\n";
   }
   if (!with_figures) {
-    out += wrap(fmt::format("  columns from {} to {}", plot.x_labels.front(), plot.x_labels.back()), kWidth, 2) +
-           "\n";
+    out +=
+        wrap(fmt::format("  columns from {} to {}", plot.x_labels.front(), plot.x_labels.back()), kWidth, 2) +
+        "\n";
   }
   std::string legend = "  ";
   for (std::size_t i = 0; i < kShades.size(); ++i) {
     legend += fmt::format("{}'{}' from {}", i == 0 ? "" : ", ", kShades.at(i),
-                          figure_text(plot.value.name, scale.value(static_cast<double>(i) / 5.0)));
+                          plot.value.text(scale.value(static_cast<double>(i) / 5.0)));
   }
   return out + wrap(legend, kWidth, 2) + "\n" +
          (plot.averaged > 1
@@ -257,19 +256,15 @@ std::string text_of(const TornadoPlot& plot) {
                                  static_cast<std::size_t>(scale.place(value) * static_cast<double>(width)));
   };
   std::string out =
-      wrap(fmt::format("  │ {} at {}", figure_text(plot.value.name, plot.middle), plot.middle_text), kWidth,
-           4) +
-      "\n";
+      wrap(fmt::format("  │ {} at {}", plot.value.text(plot.middle), plot.middle_text), kWidth, 4) + "\n";
   for (const TornadoPlot::Bar& bar : plot.bars) {
     std::string drawn;
     for (std::size_t i = 0; i < width; ++i) {
-      drawn += i == place(plot.middle)                          ? "│"
-               : i >= place(bar.low) && i <= place(bar.high)    ? "█"
-                                                                : " ";
+      drawn += i == place(plot.middle) ? "│" : i >= place(bar.low) && i <= place(bar.high) ? "█" : " ";
     }
-    const std::string low = figure_text(plot.value.name, bar.low), high = figure_text(plot.value.name, bar.high);
-    out += "  " + left(bar.label.substr(0, name_width), name_width) + " " + right(low, 9) + " " + drawn + " " +
-           left(high, 9) + "\n";
+    const std::string low = plot.value.text(bar.low), high = plot.value.text(bar.high);
+    out += "  " + left(bar.label.substr(0, name_width), name_width) + " " + right(low, 9) + " " + drawn +
+           " " + left(high, 9) + "\n";
     if (bar.high > bar.low) {
       out += wrap(fmt::format("{}lowest at {}, highest at {}", std::string(name_width + 3, ' '), bar.at_low,
                               bar.at_high),

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "ui/cli/sweep/figure_text.h"
+#include "ui/cli/metric_format.h"
 #include "ui/cli/sweep/plot.h"
 #include "ui/cli/sweep/plot_svg.h"
 #include "ui/cli/sweep/plot_text.h"
@@ -21,7 +21,9 @@ using sweep::SweepTable;
 
 constexpr std::size_t kWidth = 80;
 
-std::string joined(const std::vector<std::string>& texts) { return fmt::format("{}", fmt::join(texts, ", ")); }
+std::string joined(const std::vector<std::string>& texts) {
+  return fmt::format("{}", fmt::join(texts, ", "));
+}
 
 class TableText {
  public:
@@ -57,7 +59,7 @@ class TableText {
 
   std::string cell(std::size_t point, const std::string& metric) const {
     if (const std::optional<sweep::Summary> s = table_.summary(point, metric)) {
-      std::string text = figure_text(metric, s->mean);
+      std::string text = metric_text(metric, s->mean);
       if (s->count > 1) {
         text += s->mean != 0.0 ? fmt::format(" ±{:.2g}%", 100.0 * s->spread / std::abs(s->mean)) : " ±0%";
       }
@@ -140,7 +142,7 @@ class TableText {
       if (point) {
         const std::string left =
             fmt::format("  {} {}: {} at", goal->highest ? "highest" : "lowest", goal->metric,
-                        figure_text(goal->metric, table_.summary(*point, goal->metric)->mean));
+                        metric_text(goal->metric, table_.summary(*point, goal->metric)->mean));
         out += wrap(left + " " + table_.point_text(*point), kWidth, 4) + "\n";
       }
     }
@@ -238,7 +240,7 @@ int show_table(const SweepTable& table, const ViewArguments& view) {
     }
     print(text);
   }
-  return any                                   ? kDone
+  return any                                 ? kDone
          : table.count(Outcome::misfit) > 0  ? kDoesNotFit
          : table.count(Outcome::refused) > 0 ? kBadInput
                                              : kCheckFailed;
