@@ -64,6 +64,9 @@ std::optional<Axis> axis_of(const json::Value& value) {
       return std::nullopt;
     }
     axis.range = Range{low->number(), high->number(), log->boolean(), integer->boolean()};
+    if (low->number() >= high->number() || (log->boolean() && low->number() <= 0.0)) {
+      return std::nullopt;
+    }
   }
   return axis;
 }

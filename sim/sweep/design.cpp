@@ -55,8 +55,10 @@ std::vector<Problem> problems_of(const SweepSpec& spec) {
                         "--sample lhs:N draws N points"});
   }
   const json::Value* seed = spec.document.find("seed");
-  if (seed != nullptr && spec.repeat > 1 && !seed->is_integer()) {
-    problems.push_back({spec.name + ": $.seed", json::excerpt(*seed), "an integer", ""});
+  constexpr std::int64_t most_seed = 9'000'000'000'000'000;
+  if (seed != nullptr && spec.repeat > 1 &&
+      (!seed->is_integer() || seed->integer() < 0 || seed->integer() > most_seed)) {
+    problems.push_back({spec.name + ": $.seed", json::excerpt(*seed), "an integer >= 0 and <= 9e15", ""});
   }
   return problems;
 }

@@ -67,10 +67,16 @@ std::string label_of(const std::string& metric) {
 }
 
 std::vector<std::string> headline_of(const std::vector<std::string>& metrics) {
+  const auto has = [](const std::vector<std::string>& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   constexpr std::size_t most = 5;
   std::vector<std::string> out;
   for (const Headline& headline : kHeadlines) {
-    if (out.size() < most && std::find(metrics.begin(), metrics.end(), headline.name) != metrics.end()) {
+    // Of tokens and samples the first that there are: they tell the same.
+    const bool told =
+        headline.name == "training.samples_per_s_per_gpu" && has(out, "training.tokens_per_s_per_gpu");
+    if (out.size() < most && !told && has(metrics, headline.name)) {
       out.emplace_back(headline.name);
     }
   }

@@ -12,6 +12,17 @@ namespace gpuplan::sweep {
 
 std::string plain(const json::Value& value) { return value.is_string() ? value.string() : json::dump(value); }
 
+std::string brief(const json::Value& value) {
+  if (!value.is_object() || value.object().empty()) {
+    return plain(value);
+  }
+  std::string out;
+  for (const auto& [key, member] : value.object()) {
+    out += (out.empty() ? "" : " ") + (key == "base" ? "" : key + "=") + plain(member);
+  }
+  return out;
+}
+
 SweepTable::SweepTable(SweepSpec spec, const Design& design, std::vector<std::optional<Answer>> answers)
     : spec_(std::move(spec)), design_(design), answers_(std::move(answers)) {
   name_metrics();
@@ -159,7 +170,7 @@ std::optional<double> SweepTable::number(std::size_t point, const std::string& n
 std::string SweepTable::point_text(std::size_t point) const {
   std::string out;
   for (std::size_t i = 0; i < labels_.size(); ++i) {
-    out += (i == 0 ? "" : ", ") + labels_[i] + "=" + plain(design_.points()[point][i]);
+    out += (i == 0 ? "" : ", ") + labels_[i] + "=" + brief(design_.points()[point][i]);
   }
   return out.empty() ? "all seeds" : out;
 }

@@ -136,6 +136,13 @@ TEST_CASE("axes are called by the shortest end of their path that is theirs alon
   CHECK(*table.number(5, "q.rate") == 3.0);
 }
 
+TEST_CASE("values of axes are written as people write them") {
+  CHECK(plain(json::Value("H100")) == "H100");
+  CHECK(brief(json::Value(4)) == "4");
+  CHECK(brief(json::parse(R"({"base": "H100", "memory_gb": 40})", "test")) == "H100 memory_gb=40");
+  CHECK(brief(json::parse("[1, 2]", "test")) == "[1,2]");
+}
+
 TEST_CASE("effects: each axis alone around the middle point") {
   // y = 10 a + b, a in 1..3, b in 1, 5: the middle is a = 2 (of three), b = 1 (the lower of two).
   const SweepSpec spec = grid({"a=1,2,3", "b=1,5"});

@@ -192,10 +192,10 @@ class Plotter {
     out.value = figure_axis(name, is_log(name));
     const std::vector<json::Value>&xs = listed(x), &ys = listed(y);
     for (const json::Value& value : xs) {
-      out.x_labels.push_back(sweep::plain(value));
+      out.x_labels.push_back(sweep::brief(value));
     }
     for (const json::Value& value : ys) {
-      out.y_labels.push_back(sweep::plain(value));
+      out.y_labels.push_back(sweep::brief(value));
     }
     std::vector<std::vector<std::pair<double, std::size_t>>> sums(
         ys.size(), std::vector<std::pair<double, std::size_t>>(xs.size()));
@@ -239,7 +239,7 @@ class Plotter {
       std::string label;
       for (std::size_t i = 0; i < at.size(); ++i) {
         label +=
-            i == x ? "" : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::plain(at[i]);
+            i == x ? "" : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::brief(at[i]);
       }
       const auto [found, added] = by_label.try_emplace(label, lines.size());
       if (added) {
@@ -299,7 +299,7 @@ class Plotter {
     out.middle_text = table_.point_text(effects.middle);
     for (const sweep::AxisEffect& effect : effects.axes) {
       out.bars.push_back({table_.axis_labels()[effect.axis], effect.low, effect.high,
-                          sweep::plain(effect.at_low), sweep::plain(effect.at_high), effect.without});
+                          sweep::brief(effect.at_low), sweep::brief(effect.at_high), effect.without});
       without_ += effect.without;
     }
     return out;

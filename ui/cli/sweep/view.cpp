@@ -99,7 +99,7 @@ class TableText {
     for (std::size_t point = 0; point < shown; ++point) {
       std::vector<std::string> row;
       for (const json::Value& value : table_.design().points()[point]) {
-        row.push_back(sweep::plain(value));
+        row.push_back(sweep::brief(value));
       }
       for (const std::string& metric : metrics_) {
         row.push_back(cell(point, metric));
@@ -182,7 +182,8 @@ class TableText {
     std::vector<std::string> order;
     for (std::size_t point = 0; point < table_.design().points().size(); ++point) {
       if (const sweep::Answer* setback = table_.setback(point)) {
-        const std::string reason = std::string(name_of(setback->outcome)) + ": " + sweep::reason_of(*setback);
+        const std::string outcome(name_of(setback->outcome)), why = sweep::reason_of(*setback);
+        const std::string reason = why.starts_with(outcome) ? why : outcome + ": " + why;
         if (points[reason].empty()) {
           order.push_back(reason);
         }
