@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "hwmodels/json/problem.h"
 #include "ui/cli/scenario_options.h"
@@ -25,6 +26,15 @@ std::size_t whole(const std::string& text, const std::string& option, std::size_
 
 std::string text_of(const po::variables_map& options, const char* name) {
   return options.count(name) > 0 ? options[name].as<std::string>() : "";
+}
+
+// A file that is written at the end: its folder must be there now.
+void check_folder(const std::string& file, const std::string& option) {
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  std::error_code error;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
+    throw InputError(Problem{option + " " + file, "no folder " + folder.string(), "a folder that exists", ""});
+  }
 }
 
 // "lhs:200"
@@ -69,6 +79,8 @@ ViewArguments view_arguments(const po::variables_map& options) {
   view.json = options.count("json") > 0;
   view.rows = whole(options["rows"].as<std::string>(), "--rows", 0, 1'000'000);
   view.plots = texts_of(options, "plot");
+  check_folder(view.csv, "--csv");
+  check_folder(view.svg, "--svg");
   for (const std::string& plot : view.plots) {
     check_plot(plot);
   }

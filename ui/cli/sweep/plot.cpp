@@ -64,6 +64,17 @@ class Plotter {
   Plotter(const SweepTable& table, const std::string& text)
       : table_(table), where_("--plot " + text), asked_(parse(text)) {}
 
+  void check_axes() const {
+    if (asked_.kind == "heat") {
+      listed(axis(asked_.names[0]));
+      listed(axis(asked_.names[1]));
+    } else if (asked_.kind == "line") {
+      axis(asked_.names[0]);
+    } else if (asked_.kind == "tornado" && table_.spec().samples) {
+      refuse("a sample, in which all axes move together", "a full grid (without --sample)");
+    }
+  }
+
   PlotData data() {
     PlotData out;
     if (asked_.kind == "pareto") {
@@ -318,6 +329,8 @@ std::string PlotAxis::text(double value) const {
 }
 
 void check_plot(const std::string& text) { parse(text); }
+
+void check_plot_axes(const SweepTable& table, const std::string& text) { Plotter(table, text).check_axes(); }
 
 PlotData plot_data(const SweepTable& table, const std::string& text) { return Plotter(table, text).data(); }
 

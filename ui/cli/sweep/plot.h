@@ -76,6 +76,9 @@ struct PlotData {
 
 // UsageError where `text` is no plot; names are not looked at.
 void check_plot(const std::string& text);
+// InputError where an axis is none of the sweep's, or the sweep is none for this plot, as far as can be seen
+// before anything has run: in a table without answers.
+void check_plot_axes(const sweep::SweepTable& table, const std::string& text);
 // InputError where a name is none, has no numbers, or the sweep does not hold what the plot needs.
 PlotData plot_data(const sweep::SweepTable& table, const std::string& text);
 

@@ -11,6 +11,7 @@
 
 #include "sim/sweep/dispatch.h"
 #include "sim/sweep/journal.h"
+#include "ui/cli/sweep/plot.h"
 #include "ui/cli/sweep/view.h"
 #include "ui/cli/terminal.h"
 
@@ -252,6 +253,11 @@ class Session {
 }  // namespace
 
 int run_sweep(const SweepArguments& arguments, const sweep::Design& design, sweep::Workforce& workforce) {
+  const sweep::SweepTable nothing(arguments.spec, design,
+                                  std::vector<std::optional<sweep::Answer>>(design.runs()));
+  for (const std::string& plot : arguments.view.plots) {
+    check_plot_axes(nothing, plot);
+  }
   return Session(arguments, design, workforce).play();
 }
 
