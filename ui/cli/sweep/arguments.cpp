@@ -33,7 +33,8 @@ void check_folder(const std::string& file, const std::string& option) {
   const std::filesystem::path folder = std::filesystem::path(file).parent_path();
   std::error_code error;
   if (!folder.empty() && !std::filesystem::is_directory(folder, error)) {
-    throw InputError(Problem{option + " " + file, "no folder " + folder.string(), "a folder that exists", ""});
+    throw InputError(
+        Problem{option + " " + file, "no folder " + folder.string(), "a folder that exists", ""});
   }
 }
 
@@ -153,7 +154,8 @@ std::optional<SweepArguments> sweep_arguments(const std::vector<std::string>& ar
   }
   sim::ScenarioFile file = any_scenario_file(options, files[0]);
   out.spec.document = std::move(file.document);
-  out.spec.name = file.name;
+  // Without its folder: what is said of a run must not depend on where the file lies.
+  out.spec.name = std::filesystem::path(file.name).filename().string();
   out.spec.base_dir = file.base_dir;
   return out;
 }

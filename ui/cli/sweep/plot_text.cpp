@@ -264,7 +264,7 @@ std::string text_of(const TornadoPlot& plot) {
     }
     const std::string low = plot.value.text(bar.low), high = plot.value.text(bar.high);
     out += "  " + left(bar.label.substr(0, name_width), name_width) + " " + right(low, 9) + " " + drawn +
-           " " + left(high, 9) + "\n";
+           " " + high + "\n";
     if (bar.high > bar.low) {
       out += wrap(fmt::format("{}lowest at {}, highest at {}", std::string(name_width + 3, ' '), bar.at_low,
                               bar.at_high),

@@ -142,7 +142,7 @@ class Session {
     if (!refused.empty()) {
       std::sort(refused.begin(), refused.end(), [](const auto& a, const auto& b) { return a.run < b.run; });
       remark(fmt::format("{} of {} points are refused; the first, {}: {}", refused.size(), runs.size(),
-                         point_text(refused.front().run), sweep::reason_of(refused.front())));
+                         point_text(refused.front().run), to_string(refused.front().problems.front())));
     }
     return true;
   }

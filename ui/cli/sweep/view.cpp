@@ -175,6 +175,13 @@ class TableText {
     return out;
   }
 
+  static std::string first_reason(const sweep::Answer& answer) {
+    if (answer.problems.size() < 2) {
+      return sweep::reason_of(answer);
+    }
+    return fmt::format("{} (and {} more)", to_string(answer.problems.front()), answer.problems.size() - 1);
+  }
+
   // Why points have no figures, each reason once.
   std::string setbacks() const {
     constexpr std::size_t most = 6;
@@ -182,7 +189,7 @@ class TableText {
     std::vector<std::string> order;
     for (std::size_t point = 0; point < table_.design().points().size(); ++point) {
       if (const sweep::Answer* setback = table_.setback(point)) {
-        const std::string outcome(name_of(setback->outcome)), why = sweep::reason_of(*setback);
+        const std::string outcome(name_of(setback->outcome)), why = first_reason(*setback);
         const std::string reason = why.starts_with(outcome) ? why : outcome + ": " + why;
         if (points[reason].empty()) {
           order.push_back(reason);
