@@ -180,15 +180,26 @@ class Inputs {
       put(CostInput::server_over_gpu, exactly(1.0, {"in the price of the server", Standing::derived}));
     } else if (spec_.usd_per_gpu) {
       put(CostInput::usd_per_gpu, exactly(*spec_.usd_per_gpu, {"scenario: cost", given}));
-    } else if (const auto going = going_server_price(catalogue_, query(PriceKind::purchase),
-                                                     at(CostInput::server_over_gpu).mid,
-                                                     catalogue_.tco("server_cost_over_gpu.board")->value)) {
+    } else if (const auto going = sold()) {
       take(*going, CostInput::usd_per_gpu, "purchase");
       put(CostInput::server_over_gpu,
           exactly(1.0, {"counted at each price point that is not of a whole server", Standing::derived}));
     } else {
       way_.missing = "unknown: the catalogue has no purchase price of " + way_.machine.gpu;
     }
+  }
+
+  // Who rents out seldom sells: where the vendor asked for does not, all sellers are asked.
+  [[nodiscard]] std::optional<GoingPrice> sold() const {
+    PriceQuery asked = query(PriceKind::purchase);
+    const double over_gpu = way_[CostInput::server_over_gpu].mid;
+    const double over_board = catalogue_.tco("server_cost_over_gpu.board")->value;
+    auto price = going_server_price(catalogue_, asked, over_gpu, over_board);
+    if (!price && !asked.vendor.empty()) {
+      asked.vendor.clear();
+      price = going_server_price(catalogue_, asked, over_gpu, over_board);
+    }
+    return price;
   }
 
   void owned() {

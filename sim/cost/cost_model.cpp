@@ -127,7 +127,7 @@ GpuRates resolve_rates(const CostSpec& spec, const CostMachine& machine, const C
     out.usd_per_gpu = capex_of(bought, medians(bought.inputs));
   }
   if (!way.known()) {
-    if (way.way == Acquisition::owned) {
+    if (way.way == Acquisition::owned && problems.empty()) {
       problems.push_back({path + ".usd_per_gpu", "nothing",
                           "the price of a GPU: it is owned, and the catalogue has none of " + machine.gpu,
                           ""});

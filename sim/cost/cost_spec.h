@@ -131,7 +131,7 @@ void describe(V& v, CostSpec& s) {
           "short for acquisition owned, counting the machine and its electricity alone: hosting, staff, "
           "maintenance, storage, spares and the value of the used machine are 0 where not given");
   v.field("date", s.date, "prices as known on that day (YYYY-MM-DD); default: the latest");
-  v.field("vendor", s.vendor, "prices of sellers whose name contains this");
+  v.field("vendor", s.vendor, "rents of sellers whose name contains this, and their sales where they sell");
   v.field("usd_per_gpu_hour", s.usd_per_gpu_hour,
           "rent per GPU and hour; default: the catalogue's latest price for the acquisition",
           json::not_negative());

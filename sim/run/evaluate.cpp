@@ -10,6 +10,7 @@
 #include "sim/report/collective_comparison.h"
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/silicon_report.h"
 #include "sim/report/together_report.h"
 #include "sim/report/training_report.h"
 #include "sim/serving/simulation.h"
@@ -101,12 +102,17 @@ Evaluation collective(const Question& q) {
   return ran(std::move(report.result));
 }
 
+Evaluation silicon(const Question& q) {
+  const SiliconScenario scenario = resolve_silicon(q.document, q.name, q.base_dir, q.library);
+  return ran(report_silicon(scenario, study_silicon(scenario, q.library, {.jobs = 1, .progress = {}})));
+}
+
 struct Kind {
   const char* name;
   Evaluation (*answer)(const Question&);
 };
 constexpr std::array kKinds = {Kind{"serving", serving}, Kind{"training", training}, Kind{"kernel", kernel},
-                               Kind{"collective", collective}};
+                               Kind{"collective", collective}, Kind{"silicon", silicon}};
 
 }  // namespace
 

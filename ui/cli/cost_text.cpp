@@ -103,7 +103,7 @@ std::string swings_text(const WayCost& cost) {
     text += fmt::format("  {:<25}{:>7} .. {:<7}{:>+6.0f} % .. {:>+4.0f} %  {}\n",
                         words(json::name_of(static_cast<sim::CostInput>(swing.input))), digits(input.low),
                         digits(input.high), 100.0 * (swing.at_low - 1.0), 100.0 * (swing.at_high - 1.0),
-                        bar(swing.width() / widest, 17));
+                        bar(swing.width() / widest, 15));
   }
   return text;
 }

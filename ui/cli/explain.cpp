@@ -8,6 +8,8 @@
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_explain.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/silicon_explain.h"
+#include "sim/report/silicon_report.h"
 #include "sim/report/together_report.h"
 #include "sim/report/training_explain.h"
 #include "sim/scenario/training_study.h"
@@ -290,6 +292,21 @@ int explain_training(const sim::ScenarioFile& file, const std::vector<std::strin
   return kDone;
 }
 
+int explain_silicon(const sim::ScenarioFile& file, const std::vector<std::string>& words, bool as_json) {
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::SiliconScenario scenario =
+      sim::resolve_silicon(file.document, file.name, file.base_dir, library);
+  const sim::SiliconStudy study = sim::study_silicon(scenario, library);
+  const sim::Result result = sim::report_silicon(scenario, study);
+  std::vector<Part> parts;
+  for (const std::string& metric : words.empty() ? sim::silicon_headlines(scenario) : words) {
+    sim::ExplanationText text = sim::explain_silicon(scenario, study, result, metric);
+    parts.push_back({metric, result.find(metric)->value, std::move(text.title), std::move(text.lines)});
+  }
+  print_parts(parts, "metric", result.provenance, as_json);
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> explain_options() { return long_options(described()); }
@@ -319,6 +336,9 @@ int explain_command(const std::vector<std::string>& arguments) {
   }
   if (file.kind == "training") {
     return explain_training(file, words, as_json);
+  }
+  if (file.kind == "silicon") {
+    return explain_silicon(file, words, as_json);
   }
   return file.kind == "kernel" ? explain_kernels(file, words, as_json)
                                : explain_serving(file, words, as_json);

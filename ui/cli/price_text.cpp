@@ -67,14 +67,14 @@ std::string summary(const Catalogue& catalogue, const PriceChoice& choice,
                buy ? grouped(buy->usd.mid) : "-", yearly(trend)});
   }
   return table.text() +
-         "USD per GPU and hour, or per GPU: median and range of the 90 days before each kind's\nlatest "
-         "point; % "
-         "a year: how on-demand prices moved over all points, with the 80 %\nrange of that slope\n";
+         "USD per GPU and hour, or per GPU to buy: median and range of the 90 days before\nthe latest point "
+         "of "
+         "its kind; % a year: the slope of on-demand prices over all\npoints, with its 80 % range\n";
 }
 
 std::string rows(const std::vector<const PricePoint*>& all) {
   using enum Table::Align;
-  Table table({"GPU", "date", "seller", "USD/h", "1 year", "3 years", "purchase", "of a", "standing"},
+  Table table({"GPU", "date", "seller", "USD/h", "1 y", "3 y", "purchase", "of a", "standing"},
               {left, left, left, right, right, right, right, left, left});
   const auto hourly = [](const std::optional<DollarsPerSecond>& price) {
     return price ? fmt::format("{:.2f}", price->si() * 3600.0) : "-";

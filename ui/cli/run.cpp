@@ -9,6 +9,7 @@
 #include "sim/report/kernel_report.h"
 #include "sim/report/serving_kernels.h"
 #include "sim/report/serving_report.h"
+#include "sim/report/silicon_report.h"
 #include "sim/report/together_report.h"
 #include "sim/report/trace_writer.h"
 #include "sim/report/training_report.h"
@@ -19,8 +20,10 @@
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
 #include "ui/cli/kernel_text.h"
+#include "ui/cli/metric_text.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
+#include "ui/cli/silicon_text.h"
 #include "ui/cli/terminal.h"
 #include "ui/cli/training_comparison_text.h"
 #include "ui/cli/training_text.h"
@@ -285,6 +288,27 @@ int run_training(const sim::ScenarioFile& file, const po::variables_map& options
   return kDone;
 }
 
+int run_silicon(const sim::ScenarioFile& file, const po::variables_map& options) {
+  if (options.count("trace") > 0 || options.count("kernels") > 0) {
+    throw UsageError{"--trace, --kernels: a silicon scenario has many runs; run one of its workloads"};
+  }
+  const sim::Library library = sim::Library::load(data_root());
+  const sim::SiliconScenario scenario =
+      sim::resolve_silicon(file.document, file.name, file.base_dir, library);
+  sim::SiliconStudyOptions how;
+  how.jobs = default_jobs();
+  std::optional<ProgressBar> progress;
+  if (options.count("quiet") == 0) {
+    progress.emplace();
+    how.progress = [&](double fraction) { progress->show(fraction); };
+  }
+  const sim::SiliconStudy study = sim::study_silicon(scenario, library, how);
+  progress.reset();
+  print(options.count("json") > 0 ? json::dump(sim::silicon_json(scenario, study), 2) + "\n"
+                                  : silicon_text(scenario, study));
+  return kDone;
+}
+
 }  // namespace
 
 std::vector<std::string> run_options() { return long_options(described()); }
@@ -303,6 +327,7 @@ int run_command(const std::vector<std::string>& arguments) {
   return file.kind == "kernel"       ? run_kernels(file, options)
          : file.kind == "collective" ? run_collectives(file, options)
          : file.kind == "training"   ? run_training(file, options)
+         : file.kind == "silicon"    ? run_silicon(file, options)
                                      : run_serving(file, options);
 }
 

@@ -7,6 +7,7 @@
 #include "sim/scenario/kernel_scenario.h"
 #include "sim/scenario/profile_scenario.h"
 #include "sim/scenario/serving_scenario.h"
+#include "sim/scenario/silicon_scenario.h"
 #include "sim/scenario/training_scenario.h"
 #include "ui/cli/command.h"
 
@@ -43,6 +44,9 @@ int schema_command(const std::vector<std::string>& arguments) {
     if (kind == "training") {
       return sim::training_schema();
     }
+    if (kind == "silicon") {
+      return sim::silicon_schema();
+    }
     if (kind == "profile") {
       return sim::profile_schema();
     }
@@ -51,7 +55,7 @@ int schema_command(const std::vector<std::string>& arguments) {
   const std::optional<json::Value> found = kinds.size() == 1 ? schema(kinds[0]) : std::nullopt;
   if (!found) {
     throw UsageError{"schema: unknown kind '" + kinds.back() +
-                     "'; kinds: serving, training, kernel, collective, profile, cluster"};
+                     "'; kinds: serving, training, kernel, collective, silicon, profile, cluster"};
   }
   print(json::dump(*found, 2) + "\n");
   return kDone;

@@ -1,0 +1,174 @@
+#include "sim/silicon/fleet.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gpuplan::sim {
+
+namespace {
+
+constexpr std::size_t kMarkup = kCostInputs, kUnitCost = kCostInputs + 1, kGains = kCostInputs + 2;
+
+std::size_t at(CostInput input) { return static_cast<std::size_t>(input); }
+
+Uncertain range(double low, double mid, double high, const std::string& source) {
+  Uncertain out;
+  out.low = low;
+  out.mid = mid;
+  out.high = high;
+  out.source = {source, Standing::derived};
+  out.least = std::min(0.0, low);
+  return out;
+}
+
+}  // namespace
+
+Fleet::Fleet(const SiliconScenario& scenario, const Library& library, double base_watts)
+    : s_(scenario), base_watts_(base_watts), catalogue_(library.hardware) {
+  CostSpec spec = s_.spec.cost;
+  spec.acquisition = Acquisition::owned;
+  const CostMachine machine = cost_machine(s_.gpu, s_.node);
+  base_ = resolve_way(spec, Acquisition::owned, machine, base_watts_ + machine.host, catalogue_);
+  if (!base_.known()) {
+    throw InputError(Problem{"$.cost", base_.missing, "cost.usd_per_gpu", ""});
+  }
+}
+
+double Fleet::base_hourly() const { return parts_of(base_).total(); }
+
+// A unit that costs more raises its price alone, not that of the server and network around it, which the cost
+// model has in proportion.
+double Fleet::hourly(const CostWay& way, std::span<const double> values, double price, double watts) const {
+  std::vector<double> v(values.begin(), values.begin() + kCostInputs);
+  const double around = v[at(CostInput::server_over_gpu)] *
+                        (v[at(CostInput::network_over_server)] + v[at(CostInput::storage_over_server)]);
+  v[at(CostInput::usd_per_gpu)] += price / around;
+  v[at(CostInput::mean_watts)] += watts - base_watts_;
+  return parts_of(way, v).total();
+}
+
+double Fleet::price_more(std::span<const double> values) const { return values[kMarkup] * values[kUnitCost]; }
+
+double Fleet::tco(const FleetChange& change, std::span<const double> values) const {
+  CostWay changed = base_;
+  changed.machine = change.machine;
+  double hours = 0.0;
+  for (std::size_t i = 0; i < change.gains.size(); ++i) {
+    hours += change.gains[i].weight / values[kGains + i];
+  }
+  return hourly(changed, values, price_more(values), change.watts) / hourly(base_, values, 0.0, base_watts_) *
+         hours;
+}
+
+Fleet::Inputs Fleet::inputs_of(const FleetChange& change) const {
+  Inputs out;
+  for (std::size_t i = 0; i < kCostInputs; ++i) {
+    out.values.push_back(base_.inputs[i]);
+    out.names.emplace_back("cost." + std::string(enum_names(CostInput{})[i]));
+  }
+  const std::vector<double>& markup = s_.spec.price_per_unit_cost;
+  out.values.push_back(range(markup[0], markup[1], markup[2], "price_per_unit_cost"));
+  out.names.emplace_back("price_per_unit_cost");
+  out.values.push_back(
+      range(change.unit_cost.p10, change.unit_cost.p50, change.unit_cost.p90, "silicon models"));
+  out.names.emplace_back("unit cost more (USD)");
+  for (const FleetGain& gain : change.gains) {
+    out.values.push_back(range(gain.gain * std::exp(-gain.half_width), gain.gain,
+                               gain.gain * std::exp(gain.half_width), "validation errors"));
+    out.names.push_back("gain of " + gain.workload);
+  }
+  return out;
+}
+
+void Fleet::price(const FleetChange& change, SiliconOutcome& out) const {
+  const Inputs inputs = inputs_of(change);
+  const std::vector<double> middle = medians(inputs.values);
+  std::vector<double> tcos, prices, performances;
+  draw(inputs.values, static_cast<std::uint64_t>(s_.spec.seed), s_.spec.model.samples,
+       [&](std::span<const double> values) {
+         tcos.push_back(tco(change, values));
+         prices.push_back(price_more(values));
+         double hours = 0.0;
+         for (std::size_t i = 0; i < change.gains.size(); ++i) {
+           hours += change.gains[i].weight / values[kGains + i];
+         }
+         performances.push_back(1.0 / hours);
+       });
+  out.tco = spread_of(tcos);
+  out.tco.p50 = tco(change, middle);
+  out.price_usd = spread_of(prices);
+  out.price_usd.p50 = price_more(middle);
+  out.performance80 = spread_of(performances);
+  const double base = hourly(base_, middle, 0.0, base_watts_);
+  out.tco_price = hourly(base_, middle, price_more(middle), base_watts_) / base;
+  CostWay powered = base_;
+  powered.machine = change.machine;
+  out.tco_power = hourly(powered, middle, 0.0, change.watts) / base;
+  for (const Swing& swing :
+       tornado(inputs.values, [&](std::span<const double> v) { return tco(change, v); })) {
+    const Uncertain& input = inputs.values[swing.input];
+    out.swings.push_back({inputs.names[swing.input], input.low, input.high, swing.at_low, swing.at_high});
+  }
+}
+
+std::vector<SiliconFlip> Fleet::flips(const std::vector<FleetChange>& changes, const Chooser& choose) const {
+  std::vector<Inputs> inputs;
+  std::vector<std::vector<double>> middle;
+  std::vector<double> now;
+  for (const FleetChange& change : changes) {
+    inputs.push_back(inputs_of(change));
+    middle.push_back(medians(inputs.back().values));
+    now.push_back(tco(change, middle.back()));
+  }
+  const std::optional<std::size_t> winner = choose(now);
+  std::vector<SiliconFlip> out;
+  const auto attempt = [&](const std::string& name, bool high, double value,
+                           const std::vector<double>& then) {
+    const std::optional<std::size_t> other = choose(then);
+    if (other != winner) {
+      out.push_back({name, high, value, other.value_or(changes.size())});
+    }
+  };
+  for (const bool high : {false, true}) {
+    // What all share.
+    for (std::size_t k = 0; !changes.empty() && k <= kMarkup; ++k) {
+      const Uncertain& input = inputs.front().values[k];
+      const double value = high ? input.high : input.low;
+      std::vector<double> then;
+      for (std::size_t i = 0; i < changes.size(); ++i) {
+        std::vector<double> values = middle[i];
+        values[k] = value;
+        then.push_back(tco(changes[i], values));
+      }
+      attempt(inputs.front().names[k], high, value, then);
+    }
+    // Twice or half as many hours for one workload.
+    for (std::size_t w = 0; w < s_.workloads.size() && s_.workloads.size() > 1; ++w) {
+      const double factor = high ? 2.0 : 0.5;
+      const double sum = 1.0 + s_.workloads[w].weight * (factor - 1.0);
+      std::vector<double> then;
+      for (std::size_t i = 0; i < changes.size(); ++i) {
+        FleetChange other = changes[i];
+        for (std::size_t j = 0; j < other.gains.size(); ++j) {
+          other.gains[j].weight *= (j == w ? factor : 1.0) / sum;
+        }
+        then.push_back(tco(other, middle[i]));
+      }
+      attempt("weight of " + s_.workloads[w].name, high, s_.workloads[w].weight * factor / sum, then);
+    }
+    // What each has of its own.
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      for (std::size_t k = kUnitCost; k < middle[i].size(); ++k) {
+        const Uncertain& input = inputs[i].values[k];
+        const double value = high ? input.high : input.low;
+        std::vector<double> values = middle[i], then = now;
+        values[k] = value;
+        then[i] = tco(changes[i], values);
+        attempt(changes[i].name + ": " + inputs[i].names[k], high, value, then);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace gpuplan::sim
