@@ -104,6 +104,9 @@ Evaluation collective(const Question& q) {
 
 Evaluation silicon(const Question& q) {
   const SiliconScenario scenario = resolve_silicon(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   return ran(report_silicon(scenario, study_silicon(scenario, q.library, {.jobs = 1, .progress = {}})));
 }
 

@@ -14,8 +14,6 @@
 #include <csignal>
 #include <cstring>
 
-extern char** environ;
-
 namespace gpuplan::sweep {
 
 namespace {
@@ -52,6 +50,7 @@ std::string death_of(pid_t process) {
 // Starts `command` with `socket` as its standard input and output; the errno of a failure.
 int spawn(const std::vector<std::string>& command, int socket, pid_t& process) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) {
     arguments.push_back(const_cast<char*>(word.c_str()));
   }
@@ -67,7 +66,8 @@ int spawn(const std::vector<std::string>& command, int socket, pid_t& process) {
 
 }  // namespace
 
-Crew::Crew(std::vector<std::string> command, std::size_t jobs, Opening opening, std::optional<Build> expected)
+Crew::Crew(std::vector<std::string> command, std::size_t jobs, const Opening& opening,
+           std::optional<Build> expected)
     : command_(std::move(command)), jobs_(jobs), opening_(line_of(opening)), build_(std::move(expected)) {}
 
 Crew::~Crew() {

@@ -14,7 +14,7 @@ class Crew final : public Workforce {
  public:
   // `command`: program and arguments of a worker. At most `jobs` of them run. `expected`: the build that they
   // must be of; none: that of the first.
-  Crew(std::vector<std::string> command, std::size_t jobs, Opening opening,
+  Crew(std::vector<std::string> command, std::size_t jobs, const Opening& opening,
        std::optional<Build> expected = {});
   ~Crew() override;  // ends the workers, whatever they do
   Crew(const Crew&) = delete;

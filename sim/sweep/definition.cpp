@@ -132,14 +132,15 @@ std::string fingerprint_of_folders(const std::vector<std::string>& folders) {
   std::string all;
   for (const std::string& folder : folders) {
     std::map<std::string, std::string> files;  // sorted: directories come in any order
-    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file()) {
+    std::error_code error;                     // a folder that is not there has no files
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, error)) {
+      if (entry.is_regular_file() && entry.path().extension() == ".json") {
         const std::string name = fs::relative(entry.path(), folder).string();
         files[name] = fingerprint(json::read_file(entry.path().string()));
       }
     }
     for (const auto& [name, content] : files) {
-      all += name + " " + content + "\n";
+      all += fmt::format("{} {}\n", name, content);
     }
   }
   return fingerprint(all);

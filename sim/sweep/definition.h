@@ -24,7 +24,7 @@ Build build_of(const json::Value& value);
 // FNV-1a of 64 bits (Fowler, Noll and Vo; offset basis and prime of draft-eastlake-fnv), as 16 digits. It
 // tells apart what was changed by accident or on purpose; it is no defence against a forger.
 std::string fingerprint(std::string_view text);
-// Of all files below `folders`, by name and content.
+// Of all *.json files below `folders`, by name and content.
 std::string fingerprint_of_folders(const std::vector<std::string>& folders);
 
 json::Value definition_of(const SweepSpec& spec, const Build& build);

@@ -153,17 +153,17 @@ void Journal::discard_if_empty() {
   }
 }
 
-std::vector<std::optional<Answer>> by_run(const std::vector<Answer>& answers, std::size_t runs,
+std::vector<std::optional<Answer>> by_run(std::vector<Answer> answers, std::size_t runs,
                                           const std::string& where) {
   std::vector<std::optional<Answer>> out(runs);
-  for (const Answer& answer : answers) {
+  for (Answer& answer : answers) {
     if (answer.run >= runs) {
       refuse(where, fmt::format("run {}", answer.run), fmt::format("runs 0 to {} of the sweep", runs - 1));
     }
     std::optional<Answer>& known = out[answer.run];
     if (!known || known->outcome == Outcome::failed) {
       if (!known || answer.outcome != Outcome::failed) {
-        known = answer;
+        known = std::move(answer);
       }
     } else if (answer.outcome != Outcome::failed && !same(*known, answer)) {
       refuse(where, fmt::format("two different answers of run {}", answer.run),

@@ -37,6 +37,8 @@ class Journal {
   [[nodiscard]] const std::string& path() const { return path_; }
   // Read and appended so far.
   [[nodiscard]] const std::vector<Answer>& answers() const { return answers_; }
+  // Hands them over; the journal is not for use any more.
+  std::vector<Answer> take_answers() { return std::move(answers_); }
   [[nodiscard]] std::size_t unreadable() const { return unreadable_; }
   // InputError where the disk is full.
   void append(const Answer& answer);
@@ -58,7 +60,7 @@ class Journal {
 
 // The answer of each of `runs` runs; a run that failed gives way to one that did not. InputError naming
 // `where` when two answers of one run differ, or a run is none of the sweep's.
-std::vector<std::optional<Answer>> by_run(const std::vector<Answer>& answers, std::size_t runs,
+std::vector<std::optional<Answer>> by_run(std::vector<Answer> answers, std::size_t runs,
                                           const std::string& where);
 
 }  // namespace gpuplan::sweep

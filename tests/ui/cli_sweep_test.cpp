@@ -67,6 +67,17 @@ pid_t start(const std::string& journal) {
   return process;
 }
 
+// Waits for that many lines of the journal; false where the process ended before.
+bool alive_until(pid_t process, const std::string& journal, std::size_t lines) {
+  while (lines_of(journal) < lines) {
+    if (waitpid(process, nullptr, WNOHANG) != 0) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("sweep: a row a run, best points and the Pareto set") {
@@ -146,13 +157,11 @@ TEST_CASE("sweep: killed at any moment and in the middle of a line, it goes on t
   for (std::size_t wanted : {1U, 4U, 9U, 15U, 20U, 26U}) {
     const pid_t group = start(journal);
     // Until that many lines are there, and a little longer.
-    while (lines_of(journal) < wanted && kill(group, 0) == 0 && waitpid(group, nullptr, WNOHANG) == 0) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (alive_until(group, journal, wanted)) {
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+      kill(wanted % 2 == 0 ? -group : group, SIGKILL);  // the sweep and its workers, or the sweep alone
+      waitpid(group, nullptr, 0);
     }
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
-    kill(wanted % 2 == 0 ? -group : group, SIGKILL);  // the sweep alone, or its workers too
-    waitpid(group, nullptr, 0);
-    kill(-group, SIGKILL);
     const std::string text = slurp(journal);
     unfinished += lines_of(journal) < kRuns + 1 ? 1 : 0;
     // As a machine that loses power leaves it: the last line torn.
@@ -169,9 +178,7 @@ TEST_CASE("sweep: killed at any moment and in the middle of a line, it goes on t
 TEST_CASE("sweep: stopped by a signal it says how to go on") {
   const std::string journal = in_sandbox("stopped.journal");
   const pid_t process = start(journal);
-  while (lines_of(journal) < 3) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  REQUIRE(alive_until(process, journal, 3));
   kill(process, SIGINT);
   int status = 0;
   waitpid(process, &status, 0);

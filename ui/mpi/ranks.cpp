@@ -90,9 +90,8 @@ void serve(const boost::mpi::communicator& world, const std::vector<std::string>
   if (plan.opening.empty()) {
     return;
   }
-  sweep::Opening opening = *sweep::opening_of(json::parse(plan.opening, "rank 0"));
-  sweep::Crew crew(command, plan.jobs, std::move(opening),
-                   sweep::build_of(json::parse(plan.build, "rank 0")));
+  const sweep::Opening opening = *sweep::opening_of(json::parse(plan.opening, "rank 0"));
+  sweep::Crew crew(command, plan.jobs, opening, sweep::build_of(json::parse(plan.build, "rank 0")));
   while (!world.iprobe(0, kEnd)) {
     while (world.iprobe(0, kRun)) {
       Message message;

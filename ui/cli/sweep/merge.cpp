@@ -70,7 +70,8 @@ int merge_command(const std::vector<std::string>& arguments) {
   }
   sweep::SweepSpec spec = sweep::spec_of(all.definition, files[0]);
   const sweep::Design design(spec);
-  const sweep::SweepTable table(std::move(spec), design, sweep::by_run(all.answers, design.runs(), files[0]));
+  const sweep::SweepTable table(std::move(spec), design,
+                                sweep::by_run(std::move(all.answers), design.runs(), files[0]));
   const int code = show_table(table, view);
   const std::vector<std::size_t> missing = table.missing();
   if (!missing.empty()) {

@@ -158,10 +158,10 @@ class Plotter {
       const bool is_axis = table_.axis_named(name).has_value();
       std::optional<sweep::Goal> goal = sweep::goal_of(text);
       if (!goal || (is_axis && goal->metric == text)) {
-        refuse("\"" + name.substr(0, 60) + "\", good neither high nor low by itself",
-               "min:" + name + " or max:" + name);
+        refuse(fmt::format("\"{}\", good neither high nor low by itself", name.substr(0, 60)),
+               fmt::format("min:{0} or max:{0}", name));
       }
-      *side = {name, name + (goal->highest ? ", higher is better" : ", lower is better"), is_log(name),
+      *side = {name, fmt::format("{}, {} is better", name, goal->highest ? "higher" : "lower"), is_log(name),
                !is_axis};
       goals.push_back(*goal);
     }

@@ -164,7 +164,7 @@ Drawn draw(const LinePlot& plot) {
       const double x = frame.at_x(knot.x);
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M " : " L ", x, frame.at_y(knot.y));
       upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? "M " : " L ", x, frame.at_y(knot.high));
-      lower = fmt::format(" L {:.1f} {:.1f}", x, frame.at_y(knot.low)) + lower;
+      lower.insert(0, fmt::format(" L {:.1f} {:.1f}", x, frame.at_y(knot.low)));
       dots += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{}, {}</title></circle>\n", x,
           frame.at_y(knot.y), colour, escape(plot.x.text(knot.x)), escape(plot.y.text(knot.y)));

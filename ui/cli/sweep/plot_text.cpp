@@ -263,8 +263,8 @@ std::string text_of(const TornadoPlot& plot) {
       drawn += i == place(plot.middle) ? "│" : i >= place(bar.low) && i <= place(bar.high) ? "█" : " ";
     }
     const std::string low = plot.value.text(bar.low), high = plot.value.text(bar.high);
-    out += "  " + left(bar.label.substr(0, name_width), name_width) + " " + right(low, 9) + " " + drawn +
-           " " + high + "\n";
+    out += fmt::format("  {} {} {} {}\n", left(bar.label.substr(0, name_width), name_width), right(low, 9),
+                       drawn, high);
     if (bar.high > bar.low) {
       out += wrap(fmt::format("{}lowest at {}, highest at {}", std::string(name_width + 3, ' '), bar.at_low,
                               bar.at_high),

@@ -69,11 +69,17 @@ class Session {
   }
 
   void list_pending() {
-    const auto known = sweep::by_run(journal_.answers(), design_.runs(), journal_.path());
+    std::vector<bool> done(design_.runs(), false);
+    for (const sweep::Answer& answer : journal_.answers()) {
+      if (answer.run < done.size() &&
+          (answer.outcome != sweep::Outcome::failed || !arguments_.retry_failed)) {
+        done[answer.run] = true;
+      }
+    }
     const Shard shard = arguments_.shard.value_or(Shard{});
-    for (std::size_t run = shard.index; run < known.size(); run += shard.count) {
+    for (std::size_t run = shard.index; run < done.size(); run += shard.count) {
       ++mine_;
-      if (!known[run] || (arguments_.retry_failed && known[run]->outcome == sweep::Outcome::failed)) {
+      if (!done[run]) {
         pending_.push_back(run);
       }
     }
@@ -226,9 +232,9 @@ class Session {
     return 128 + static_cast<int>(stopped_by);
   }
 
-  int show() const {
+  int show() {
     const sweep::SweepTable table(arguments_.spec, design_,
-                                  sweep::by_run(journal_.answers(), design_.runs(), journal_.path()));
+                                  sweep::by_run(journal_.take_answers(), design_.runs(), journal_.path()));
     if (arguments_.shard && !table.missing().empty()) {
       remark(fmt::format("shard {} of {}: {} of {} runs are in {}; gpuplan merge joins the journals",
                          arguments_.shard->index + 1, arguments_.shard->count,

@@ -190,7 +190,7 @@ class TableText {
     for (std::size_t point = 0; point < table_.design().points().size(); ++point) {
       if (const sweep::Answer* setback = table_.setback(point)) {
         const std::string outcome(name_of(setback->outcome)), why = first_reason(*setback);
-        const std::string reason = why.starts_with(outcome) ? why : outcome + ": " + why;
+        const std::string reason = why.starts_with(outcome) ? why : fmt::format("{}: {}", outcome, why);
         if (points[reason].empty()) {
           order.push_back(reason);
         }
