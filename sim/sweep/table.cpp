@@ -13,6 +13,9 @@ namespace gpuplan::sweep {
 std::string plain(const json::Value& value) { return value.is_string() ? value.string() : json::dump(value); }
 
 std::string brief(const json::Value& value) {
+  if (value.is_number() && !value.is_integer()) {
+    return fmt::format("{:.5g}", value.number());
+  }
   if (!value.is_object() || value.object().empty()) {
     return plain(value);
   }

@@ -88,7 +88,8 @@ class SweepTable {
 
 // A value of an axis as people write it: texts without quotes, numbers, else JSON.
 std::string plain(const json::Value& value);
-// The same, but an object by its base and what is laid over it: "H100-SXM5-80GB memory_gb=40".
+// The same, but a fraction with five digits, and an object by its base and what is laid over it:
+// "H100-SXM5-80GB memory_gb=40".
 std::string brief(const json::Value& value);
 
 }  // namespace gpuplan::sweep

@@ -139,6 +139,8 @@ TEST_CASE("axes are called by the shortest end of their path that is theirs alon
 TEST_CASE("values of axes are written as people write them") {
   CHECK(plain(json::Value("H100")) == "H100");
   CHECK(brief(json::Value(4)) == "4");
+  CHECK(brief(json::Value(2.0)) == "2");
+  CHECK(brief(json::Value(4.38078661066)) == "4.3808");
   CHECK(brief(json::parse(R"({"base": "H100", "memory_gb": 40})", "test")) == "H100 memory_gb=40");
   CHECK(brief(json::parse("[1, 2]", "test")) == "[1,2]");
 }

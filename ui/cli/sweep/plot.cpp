@@ -236,7 +236,7 @@ class Plotter {
     return out;
   }
 
-  // Points with the same values on all axes but `x`, by a text of those values.
+  // Points with the same values on all axes but `x` (and, in a sample, ranges), by a text of those values.
   std::vector<LinePlot::Line> lines_over(std::size_t x, const std::string& name) {
     std::vector<LinePlot::Line> lines;
     std::map<std::string, std::size_t> by_label;
@@ -249,8 +249,9 @@ class Plotter {
       }
       std::string label;
       for (std::size_t i = 0; i < at.size(); ++i) {
-        label +=
-            i == x ? "" : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::brief(at[i]);
+        // In a sample no two points share a value of a range.
+        const bool own = i == x || (table_.spec().samples && table_.spec().axes[i].range);
+        label += own ? "" : (label.empty() ? "" : ", ") + table_.axis_labels()[i] + "=" + sweep::brief(at[i]);
       }
       const auto [found, added] = by_label.try_emplace(label, lines.size());
       if (added) {
@@ -325,7 +326,7 @@ class Plotter {
 }  // namespace
 
 std::string PlotAxis::text(double value) const {
-  return metric ? metric_text(name, value) : fmt::format("{:.4g}", value);
+  return metric ? metric_text(name, value) : fmt::format("{:.6g}", value);
 }
 
 void check_plot(const std::string& text) { parse(text); }

@@ -4,7 +4,7 @@
 //   pareto:X,Y        two metrics (or axes), "min:" or "max:" before a name says which way is better
 //   heat:X,Y,METRIC   two axes; where there are more, each cell is the mean over the others
 //   line:X,METRIC     an axis of numbers; one line for each combination of the other axes, up to eight, else
-//                     one of means between the lowest and the highest
+//                     one of means between the lowest and the highest; in a sample, of the lists only
 //   tornado:METRIC    one axis at a time around the middle point
 #pragma once
 

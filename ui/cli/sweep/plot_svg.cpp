@@ -27,16 +27,15 @@ std::string escape(std::string_view text) {
 }
 
 std::string shortened(std::string text, std::size_t most) {
-  while (columns(text) > most) {
-    text.resize(text.size() - 1);
-    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0u) == 0x80u) {
-      text.pop_back();
-    }
-    if (columns(text) <= most - 1) {
-      return text + "…";
-    }
+  if (columns(text) <= most) {
+    return text;
   }
-  return text;
+  while (columns(text) >= most) {
+    do {  // a whole character
+      text.pop_back();
+    } while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0u) == 0x80u);
+  }
+  return text + "…";
 }
 
 std::string text_at(double x, double y, std::string_view what, const char* anchor, double size = 12.0,
@@ -155,6 +154,7 @@ Drawn draw(const LinePlot& plot) {
   }
   const Frame frame(plot.x, plot.y, xs, ys);
   std::string out = frame.svg();
+  constexpr std::size_t most_dots = 200;  // of a line; more make it no clearer
   double y = kTop + kField + 62.0;
   for (std::size_t i = 0; i < plot.lines.size(); ++i) {
     const LinePlot::Line& line = plot.lines[i];
@@ -165,9 +165,11 @@ Drawn draw(const LinePlot& plot) {
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M " : " L ", x, frame.at_y(knot.y));
       upper += fmt::format("{}{:.1f} {:.1f}", upper.empty() ? "M " : " L ", x, frame.at_y(knot.high));
       lower.insert(0, fmt::format(" L {:.1f} {:.1f}", x, frame.at_y(knot.low)));
-      dots += fmt::format(
-          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{}, {}</title></circle>\n", x,
-          frame.at_y(knot.y), colour, escape(plot.x.text(knot.x)), escape(plot.y.text(knot.y)));
+      if (line.knots.size() <= most_dots) {
+        dots += fmt::format(
+            "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{}, {}</title></circle>\n", x,
+            frame.at_y(knot.y), colour, escape(plot.x.text(knot.x)), escape(plot.y.text(knot.y)));
+      }
     }
     out += fmt::format("<path d=\"{}{} Z\" fill=\"{}\" fill-opacity=\"0.15\"/>\n", upper, lower, colour);
     // Earlier ones wider, so that equal lines are all seen.
