@@ -101,7 +101,7 @@ const Build& Crew::build() {
   if (!build_) {
     start();
     while (!build_) {
-      wait(1000);
+      wait(std::chrono::seconds(1));
     }
   }
   return *build_;
@@ -119,14 +119,16 @@ void Crew::hand(std::size_t run, const std::string& line) {
   send_all(worker.socket, line);
 }
 
-std::vector<Reply> Crew::wait(int milliseconds) {
+std::vector<Reply> Crew::wait(std::chrono::microseconds longest) {
   std::vector<pollfd> waiting;
   waiting.reserve(workers_.size());
   for (const Worker& worker : workers_) {
     waiting.push_back({worker.socket, POLLIN, 0});
   }
   std::vector<Reply> replies;
-  if (poll(waiting.data(), waiting.size(), milliseconds) <= 0) {
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(longest);
+  const timespec limit{whole.count(), std::chrono::nanoseconds(longest - whole).count()};
+  if (ppoll(waiting.data(), waiting.size(), &limit, nullptr) <= 0) {
     return replies;  // nothing yet, or a signal
   }
   for (std::size_t i = 0; i < waiting.size(); ++i) {

@@ -23,7 +23,7 @@ class Crew final : public Workforce {
   const Build& build() override;
   [[nodiscard]] std::size_t idle() const override;
   void hand(std::size_t run, const std::string& line) override;
-  std::vector<Reply> wait(int milliseconds) override;
+  std::vector<Reply> wait(std::chrono::microseconds longest) override;
 
  private:
   struct Worker {

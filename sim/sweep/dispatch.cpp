@@ -53,7 +53,7 @@ bool work_off(const Dispatch& dispatch, Workforce& workforce) {
       workforce.hand(next.run, line_of(request));
       going[next.run] = next.attempt;
     }
-    for (const Reply& reply : workforce.wait(200)) {
+    for (const Reply& reply : workforce.wait(std::chrono::milliseconds(200))) {
       const int attempt = going[reply.run];
       going.erase(reply.run);
       if (!reply.line.empty()) {

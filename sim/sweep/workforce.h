@@ -1,6 +1,7 @@
 // Who does the runs of a sweep: processes on this machine, or on many.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,7 @@ class Workforce {
   // Hands `line` (a Request) for `run` to an idle worker.
   virtual void hand(std::size_t run, const std::string& line) = 0;
   // Waits until a run ends, at most so long. InputError where a worker is of another build than the first.
-  virtual std::vector<Reply> wait(int milliseconds) = 0;
+  virtual std::vector<Reply> wait(std::chrono::microseconds longest) = 0;
 };
 
 }  // namespace gpuplan::sweep

@@ -22,7 +22,7 @@ class Ranks final : public sweep::Workforce {
   const sweep::Build& build() override { return own_.build(); }
   [[nodiscard]] std::size_t idle() const override;
   void hand(std::size_t run, const std::string& line) override;
-  std::vector<sweep::Reply> wait(int milliseconds) override;
+  std::vector<sweep::Reply> wait(std::chrono::microseconds longest) override;
 
  private:
   boost::mpi::communicator world_;
