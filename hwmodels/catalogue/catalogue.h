@@ -102,8 +102,8 @@ struct Fabric {
   json::Value raw;
 };
 
-// What a purchase price buys, per GPU: the GPU alone, its share of a board of GPUs with their switches, or its
-// share of a whole server.
+// What a purchase price buys, per GPU: the GPU alone, its share of a board of GPUs with their switches, or
+// its share of a whole server.
 enum class PriceCovers { gpu, board, server };
 std::span<const std::string_view> enum_names(PriceCovers tag);
 

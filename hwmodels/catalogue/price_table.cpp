@@ -93,7 +93,10 @@ std::optional<double> price_of(const PricePoint& point, PriceKind kind) {
 }
 
 std::vector<const PricePoint*> price_points(const Catalogue& catalogue, const PriceQuery& query) {
-  const Gpu* known = catalogue.gpu(query.gpu);
+  // A seller's name of the table is itself, even where it reads like a GPU of the catalogue.
+  const bool listed = std::any_of(catalogue.prices().begin(), catalogue.prices().end(),
+                                  [&](const PricePoint& point) { return point.gpu == query.gpu; });
+  const Gpu* known = listed ? nullptr : catalogue.gpu(query.gpu);
   const std::string& gpu = known != nullptr ? known->name : query.gpu;
   const std::string vendor = plain_name(query.vendor);
   std::vector<const PricePoint*> out;

@@ -112,7 +112,7 @@ DieAreas die_areas(const DieSpec& die, const Inputs<double>& in) {
   const double density = in.process.logic_density_mtr_per_mm2;
   const auto logic = [&](double mtr) { return mtr / density; };
   DieAreas out;
-  out.of(Block::matrix_units) = sms * logic(matrix_mtr(die, block));
+  out.of(Block::matrix_units) = sms * logic(matrix_mtr(die, block)) + die.claimed_mm2;
   out.of(Block::fp32_lanes) = sms * die.fp32_lanes * logic(fma_mtr(block, kMantissa32));
   const double fp64_fma = die.fp64_lanes * (1.0 + std::max(0.0, die.fp64_matrix_over_vector - 1.0) *
                                                       std::clamp(block.fp64_matrix_own, 0.0, 1.0));

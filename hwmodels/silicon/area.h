@@ -17,7 +17,8 @@
 // constants are drawn one by one, though their sum is known on GA100.
 //
 // The model does not hold at 16 and 12 nm, where the densities of its source would make GV100's SMs alone
-// larger than its die; and it knows no graphics units (rasters, ray tracing), so no gaming die.
+// larger than its die, nor for AMD's chiplets at N5: an XCD of MI300X (115 mm2, recalled) comes out a fifth
+// too large before any uncore. It knows no graphics units (rasters, ray tracing), so no gaming die.
 #pragma once
 
 #include <array>

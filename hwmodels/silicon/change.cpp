@@ -43,6 +43,10 @@ class Applier {
   }
 
   void formats() {
+    if (change_.claimed_mm2) {
+      out_.die.claimed_mm2 += *change_.claimed_mm2;  // of the formats, whatever the model makes of them
+      return;
+    }
     const auto set = [&](const std::optional<double>& rate, Sourced& target, Datapath& datapath) {
       if (rate) {
         target = {*rate, "changed", Standing::assumed, ""};

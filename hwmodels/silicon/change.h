@@ -17,6 +17,7 @@ struct SiliconChange {
   std::optional<double> fp8_rate{}, int4_rate{}, fp4_rate{};
   Datapath narrow_path = Datapath::unknown;
   std::optional<bool> sparsity{};
+  std::optional<double> claimed_mm2 = std::nullopt;
   std::optional<double> fp64_rate{};
   int sms = 0;
   double l2_mib = 0.0;
@@ -38,6 +39,11 @@ void describe(V& v, SiliconChange& c) {
           "multipliers of the formats added: shared (narrow ones beside fp16's operands and accumulators), "
           "duplicated (a complete path), or unknown (the whole range)");
   v.field("sparsity", c.sparsity, "2:4 structured sparsity at twice the dense rate");
+  v.field(
+      "claimed_mm2", c.claimed_mm2,
+      "area of the formats and the sparsity that the change adds, as somebody claims it, in the SMs (mm2); "
+      "default: the model's",
+      json::Range{.min = -1e4, .max = 1e4});
   v.field("fp64_rate", c.fp64_rate, "FP64 lanes over FP32 lanes; 1: full rate", json::fraction());
   v.field("sms", c.sms, "SMs more on the full die", json::Range{.min = -1e4, .max = 1e4});
   v.field("l2_mib", c.l2_mib, "L2 more on the full die (MiB)", json::Range{.min = -1e4, .max = 1e4});

@@ -85,6 +85,7 @@ struct DieSpec {
   Sourced hbm_sites, hbm_edge_mm;                 // die edge that a site needs
   Sourced links, lanes_per_link, links_are_pam4;  // GPU-to-GPU links
   Sourced pcie_lanes;
+  double claimed_mm2 = 0.0;  // of a change, in the SMs; no file has it
   std::optional<AnnotatedBlocks> annotated;
   std::vector<ProductSpec> products;
 

@@ -62,7 +62,9 @@ Spread spread_of(std::vector<double>& sample) {
     const double at = q * static_cast<double>(sample.size() - 1);
     const auto below = static_cast<std::size_t>(at);
     const std::size_t above = std::min(below + 1, sample.size() - 1);
-    return sample[below] + (at - static_cast<double>(below)) * (sample[above] - sample[below]);
+    const double share = at - static_cast<double>(below);
+    const bool same = share == 0.0 || sample[below] == sample[above];  // both may be infinite
+    return same ? sample[below] : sample[below] + share * (sample[above] - sample[below]);
   };
   return {quantile(0.1), quantile(0.5), quantile(0.9)};
 }

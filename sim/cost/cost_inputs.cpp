@@ -20,12 +20,12 @@ class Inputs {
       : spec_(spec), way_(way), catalogue_(catalogue) {}
 
   void fill(double busy_watts, const Uncertain& performance) {
-    way_.pays_electricity = way_.way == Acquisition::owned || spec_.usd_per_kwh.has_value();
+    way_.pays_electricity = way_.way == Acquisition::owned || rent_without_electricity();
     put(CostInput::performance, performance);
-    power(busy_watts);
-    set(CostInput::utilisation, spec_.utilisation, "utilisation.any", alone(1.0));
-    at(CostInput::utilisation).least = 0.01;
-    at(CostInput::utilisation).most = 1.0;
+    if (way_.pays_electricity) {
+      power(busy_watts);
+    }
+    use();
     if (way_.way == Acquisition::owned) {
       purchase();
       owned();
@@ -39,6 +39,11 @@ class Inputs {
   [[nodiscard]] Uncertain& at(CostInput input) { return way_.inputs[static_cast<std::size_t>(input)]; }
   void put(CostInput input, Uncertain value) { at(input) = std::move(value); }
 
+  // A scenario that rents and has a price of electricity pays both; one that owns means its own machine.
+  [[nodiscard]] bool rent_without_electricity() const {
+    return spec_.usd_per_kwh && spec_.chosen() != Acquisition::owned;
+  }
+
   // `owned: true` counts the machine and its electricity alone.
   [[nodiscard]] std::optional<double> alone(double value) const {
     return spec_.owned && !spec_.acquisition ? std::optional(value) : std::nullopt;
@@ -50,6 +55,17 @@ class Inputs {
       put(input, exactly(given ? *given : *without, {"scenario: cost", Standing::assumed}));
     } else {
       put(input, uncertain(*catalogue_.tco(fact)));
+    }
+  }
+
+  // What is paid for hours worked costs the same an hour however many they are.
+  void use() {
+    set(CostInput::utilisation, spec_.utilisation, "utilisation.any", alone(1.0));
+    Uncertain& share = at(CostInput::utilisation);
+    share.least = 0.01;
+    share.most = 1.0;
+    if (way_.way == Acquisition::on_demand || way_.way == Acquisition::spot) {
+      share.low = share.high = share.mid;
     }
   }
 
@@ -83,10 +99,12 @@ class Inputs {
   }
 
   void rent() {
-    set(CostInput::spot_discount, spec_.spot_discount, "spot_discount.any");
-    at(CostInput::spot_discount).most = 0.99;
-    set(CostInput::interruptions_per_day, spec_.interruptions_per_day, "interruptions_per_server_day.any");
-    set(CostInput::hours_lost, spec_.hours_lost, "hours_lost_per_interruption.any");
+    if (way_.way == Acquisition::spot) {
+      set(CostInput::spot_discount, spec_.spot_discount, "spot_discount.any");
+      at(CostInput::spot_discount).most = 0.99;
+      set(CostInput::interruptions_per_day, spec_.interruptions_per_day, "interruptions_per_server_day.any");
+      set(CostInput::hours_lost, spec_.hours_lost, "hours_lost_per_interruption.any");
+    }
     const bool whole = spec_.chosen() == way_.way ||
                        (spec_.chosen() == Acquisition::owned && way_.way == Acquisition::on_demand);
     if (spec_.usd_per_gpu_hour && whole) {
@@ -98,7 +116,7 @@ class Inputs {
     } else {
       find_rent();
     }
-    if (spec_.usd_per_kwh) {
+    if (rent_without_electricity()) {
       way_.source += fmt::format(", and electricity at USD {:.4g} a kWh", *spec_.usd_per_kwh);
     }
   }
@@ -163,6 +181,12 @@ class Inputs {
 
   // The product of independent factors, near enough: the logarithms' half widths add as squares.
   static void multiply(Uncertain& value, const Uncertain& factor) {
+    if (value.low <= 0.0) {
+      value.low *= factor.low;
+      value.mid *= factor.mid;
+      value.high *= factor.high;
+      return;
+    }
     const auto down = std::hypot(std::log(value.mid / value.low), std::log(factor.mid / factor.low));
     const auto up = std::hypot(std::log(value.high / value.mid), std::log(factor.high / factor.mid));
     value.mid *= factor.mid;
@@ -207,16 +231,28 @@ class Inputs {
     set(CostInput::storage_over_server, spec_.storage_over_server, "storage_over_server.any", alone(0.0));
     set(CostInput::spares, spec_.spares, "spares_over_fleet.any", alone(0.0));
     set(CostInput::years, spec_.years, "lifetime_years.from_2023");
-    set(CostInput::price_erosion, spec_.price_erosion, "price_erosion_per_year.any", alone(1.0));
+    set(CostInput::price_erosion, erosion(), "price_erosion_per_year.any", alone(1.0));
     at(CostInput::price_erosion).most = 1.0;
     set(CostInput::cost_of_capital, spec_.cost_of_capital, "cost_of_capital.any", alone(0.0));
     set(CostInput::maintenance, spec_.maintenance, "maintenance_over_server_per_year.any", alone(0.0));
-    set(CostInput::staff_usd_per_gpu_year, spec_.staff_usd_per_gpu_year, "staff_usd_per_gpu_year.any",
-        alone(0.0));
+    set(CostInput::staff_usd_per_gpu_year, staff(), "staff_usd_per_gpu_year.any", alone(0.0));
     set(CostInput::hosting_usd_per_kw_month, hosting(), "colocation_usd_per_kw_month.any", alone(0.0));
     if (way_.known()) {
       tell_owned();
     }
+  }
+
+  // What is left after the years, as a loss of each.
+  [[nodiscard]] std::optional<double> erosion() const {
+    return spec_.residual_value
+               ? std::optional(1.0 - std::pow(*spec_.residual_value, 1.0 / way_[CostInput::years].mid))
+               : spec_.price_erosion;
+  }
+
+  [[nodiscard]] std::optional<double> staff() const {
+    return spec_.staff_usd_per_mw_year
+               ? std::optional(*spec_.staff_usd_per_mw_year * way_.machine.maximum() * 1e-6)
+               : spec_.staff_usd_per_gpu_year;
   }
 
   // A building's price, a month's share of it; or the hosting that is given.
@@ -320,6 +356,13 @@ void check_cost(const CostSpec& spec, const Catalogue& catalogue, const std::str
   if (spec.building_usd_per_watt && spec.hosting_usd_per_kw_month) {
     clash("building_usd_per_watt",
           fmt::format("{:g} beside hosting_usd_per_kw_month", *spec.building_usd_per_watt), "one of the two");
+  }
+  if (spec.residual_value && spec.price_erosion) {
+    clash("residual_value", fmt::format("{:g} beside price_erosion", *spec.residual_value), "one of the two");
+  }
+  if (spec.staff_usd_per_mw_year && spec.staff_usd_per_gpu_year) {
+    clash("staff_usd_per_mw_year",
+          fmt::format("{:g} beside staff_usd_per_gpu_year", *spec.staff_usd_per_mw_year), "one of the two");
   }
   check_vendor(spec, catalogue, path, problems);
   for (std::size_t i = 0; i < spec.ranges.size(); ++i) {

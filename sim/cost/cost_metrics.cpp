@@ -16,6 +16,20 @@ void add(const std::string& name, double value, const Spread& spread, double sca
   result.metrics.push_back(std::move(metric));
 }
 
+// The same purchase with nothing uncertain but its outlay.
+CostWay outlay_alone(const CostWay& bought) {
+  CostWay out = bought;
+  for (std::size_t i = 0; i < kCostInputs; ++i) {
+    const auto input = static_cast<CostInput>(i);
+    if (input != CostInput::usd_per_gpu && input != CostInput::server_over_gpu &&
+        input != CostInput::network_over_server && input != CostInput::storage_over_server &&
+        input != CostInput::spares) {
+      out.inputs[i].low = out.inputs[i].high = out.inputs[i].mid;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Uncertain relative(double half_width) {
@@ -59,7 +73,7 @@ void add_cost_metrics(const CostedRun& run, const Catalogue& catalogue, Result& 
   const CostWay bought = resolve_way(run.spec, Acquisition::owned, run.machine, run.busy_watts, catalogue);
   if (bought.known()) {
     const double capex = capex_of(bought, medians(bought.inputs)) * gpus;
-    add("cost.capex", capex, cost_spreads(bought, run.seed).capex, gpus, result);
+    add("cost.capex", capex, cost_spreads(outlay_alone(bought), run.seed).capex, gpus, result);
   }
 }
 

@@ -124,6 +124,7 @@ GpuRates resolve_rates(const CostSpec& spec, const CostMachine& machine, const C
   out.hour_source = way.known() ? way.source : way.missing;
   out.purchase_source = bought.known() ? bought.source : bought.missing;
   if (bought.known()) {
+    out.bought = std::make_shared<const CostWay>(bought);
     out.usd_per_gpu = capex_of(bought, medians(bought.inputs));
   }
   if (!way.known()) {
@@ -134,6 +135,7 @@ GpuRates resolve_rates(const CostSpec& spec, const CostMachine& machine, const C
     }
     return out;
   }
+  out.chosen = std::make_shared<const CostWay>(way);
   // With no power while it works only idle hours draw any.
   std::vector<double> values = medians(way.inputs);
   values[static_cast<std::size_t>(CostInput::mean_watts)] = 0.0;

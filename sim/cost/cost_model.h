@@ -18,6 +18,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -90,7 +91,8 @@ struct GpuRates {
   double usd_per_joule = 0.0;          // at the machine, cooling included; 0 where the rent holds it
   std::string hour_source, purchase_source;
   CostMachine machine;
-  std::optional<double> mean_watts;  // given as a mean load, whatever the work
+  std::optional<double> mean_watts;               // given as a mean load, whatever the work
+  std::shared_ptr<const CostWay> chosen, bought;  // what they rest on; none without a price
 
   // W while kernels run for `busy` of the time.
   [[nodiscard]] double watts(double busy) const { return mean_watts.value_or(machine.watts(busy)); }

@@ -54,6 +54,9 @@ WayCost cost_of(const CostSubject& subject, const CostWay& way) {
     out.per_run = scaled(spreads.work, median, gpus * *work.run_hours);
   }
   out.usd_per_year = out.usd_per_hour * way[CostInput::utilisation].mid * kHoursOfYear;
+  if (median <= 0.0) {
+    return out;  // what costs nothing is moved by nothing
+  }
   out.swings = tornado(way.inputs, [&](std::span<const double> values) {
     return parts_of(way, values).total() / values[static_cast<std::size_t>(CostInput::performance)] / median;
   });

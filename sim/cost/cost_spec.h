@@ -87,7 +87,8 @@ struct CostSpec {
   std::optional<double> usd_per_gpu_hour;
   std::optional<double> usd_per_gpu, usd_per_server, server_over_gpu, network_over_server,
       storage_over_server;
-  std::optional<double> spares, years, price_erosion, cost_of_capital, maintenance, staff_usd_per_gpu_year;
+  std::optional<double> spares, years, price_erosion, residual_value, cost_of_capital, maintenance;
+  std::optional<double> staff_usd_per_gpu_year, staff_usd_per_mw_year;
   std::optional<double> hosting_usd_per_kw_month, building_usd_per_watt, building_years;
   std::optional<double> mean_load, pue, usd_per_kwh, utilisation;
   std::optional<double> spot_discount, interruptions_per_day, hours_lost;
@@ -118,6 +119,9 @@ void describe_capital(V& v, CostSpec& s) {
   v.field("price_erosion", s.price_erosion,
           "share of its value that a used server loses in a year; what is left after `years` comes back",
           json::fraction());
+  v.field("residual_value", s.residual_value,
+          "share of a server's price that it brings after `years`, instead of price_erosion",
+          json::fraction());
   v.field("cost_of_capital", s.cost_of_capital, "interest a year on the money laid out; default 0",
           json::fraction());
 }
@@ -140,6 +144,8 @@ void describe(V& v, CostSpec& s) {
           json::fraction());
   v.field("staff_usd_per_gpu_year", s.staff_usd_per_gpu_year, "people who run the machine",
           json::not_negative());
+  v.field("staff_usd_per_mw_year", s.staff_usd_per_mw_year,
+          "the same by the machine's maximum power, instead of per GPU", json::not_negative());
   v.field("hosting_usd_per_kw_month", s.hosting_usd_per_kw_month,
           "space and cooling, by the machine's maximum power", json::not_negative());
   v.field("building_usd_per_watt", s.building_usd_per_watt,

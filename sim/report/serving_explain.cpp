@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sim/cost/cost_explain.h"
 #include "sim/report/serving_report.h"
 
 namespace gpuplan::sim {
@@ -164,9 +165,14 @@ void explain_throughput(const ServingOutcome& o, const Result& result, const Ser
 void explain_money(const ServingScenario& s, const ServingOutcome& o, const Result& result, Lines& out) {
   const int gpus = s.gpus_used();
   const json::Value* source = result.provenance.find("cost");
-  out.push_back(fmt::format("usd_per_hour = {} GPUs x ${:.3f} = ${:.2f} [{}]", gpus,
-                            result.number("cost.usd_per_hour") / gpus, result.number("cost.usd_per_hour"),
-                            source != nullptr ? source->string() : ""));
+  if (s.rates.chosen != nullptr) {
+    const Lines steps = explain_way(*s.rates.chosen, result.number("power.mean") / gpus);
+    out.insert(out.end(), steps.begin(), steps.end());
+    out.push_back(fmt::format("usd_per_hour = {} GPUs x ${:.3f} = ${:.2f}", gpus,
+                              result.number("cost.usd_per_hour") / gpus, result.number("cost.usd_per_hour")));
+  } else {
+    out.push_back(source != nullptr ? source->string() : "");
+  }
   out.push_back(fmt::format("per million output tokens = ${:.2f}/h / 3600 / {:.2f} tokens/s x 1e6 = ${:.4f}",
                             result.number("cost.usd_per_hour"), result.number("serving.output_tokens_per_s"),
                             result.number("cost.usd_per_million_output_tokens")));
@@ -243,6 +249,8 @@ ExplanationText explain_metric(const ServingScenario& s, const ServingOutcome& o
     out.push_back(fmt::format(
         "mean over {} requests = {} (differs where long outputs ran at another TPOT than short ones)",
         o.measured, ms(result.number("serving.e2e.mean"))));
+  } else if (name == "cost.capex") {
+    out = explain_outlay(*s.rates.bought);
   } else if (starts_with_any(name, {"cost.", "power."})) {
     explain_money(s, o, result, out);
   } else if (starts_with_any(name, {"util.", "serving.busy_fraction"})) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sim/cost/cost_explain.h"
 #include "sim/report/training_run_report.h"
 #include "workloads/memory/activation.h"
 #include "workloads/memory/convnet_memory.h"
@@ -202,6 +203,18 @@ ExplanationText explain_training(const TrainingScenario& s, const TrainingOutcom
   ExplanationText out;
   out.title = fmt::format("{} = {:.6g}", metric, result.number(metric));
   const StepEstimate& e = o.estimate;
+  if (metric == "cost.capex") {
+    out.lines = explain_outlay(*s.rates.bought);
+    return out;
+  }
+  if (metric.rfind("cost.usd", 0) == 0) {
+    out.lines = explain_way(*s.rates.chosen, s.rates.watts(busy_share(e)));
+    out.lines.push_back(
+        fmt::format("{} GPUs: ${:.4g} an hour", s.job.gpus, result.number("cost.usd_per_hour")));
+    if (metric == "cost.usd_per_hour") {
+      return out;
+    }
+  }
   if (explain_surroundings(s, o, estimator, metric, out.lines)) {
     return out;
   }

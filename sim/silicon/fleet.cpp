@@ -156,15 +156,23 @@ std::vector<SiliconFlip> Fleet::flips(const std::vector<FleetChange>& changes, c
       }
       attempt("weight of " + s_.workloads[w].name, high, s_.workloads[w].weight * factor / sum, then);
     }
-    // What each has of its own.
+    // What each has of its own. Changes with which a workload runs alike gain alike.
     for (std::size_t i = 0; i < changes.size(); ++i) {
       for (std::size_t k = kUnitCost; k < middle[i].size(); ++k) {
-        const Uncertain& input = inputs[i].values[k];
-        const double value = high ? input.high : input.low;
-        std::vector<double> values = middle[i], then = now;
-        values[k] = value;
-        then[i] = tco(changes[i], values);
-        attempt(changes[i].name + ": " + inputs[i].names[k], high, value, then);
+        const double value = high ? inputs[i].values[k].high : inputs[i].values[k].low;
+        std::vector<double> then = now;
+        bool first = true;
+        for (std::size_t j = 0; j < changes.size(); ++j) {
+          if (j == i || (k >= kGains && middle[j][k] == middle[i][k])) {
+            first = first && j >= i;
+            std::vector<double> values = middle[j];
+            values[k] = value;
+            then[j] = tco(changes[j], values);
+          }
+        }
+        if (first) {
+          attempt(changes[i].name + ": " + inputs[i].names[k], high, value, then);
+        }
       }
     }
   }

@@ -46,6 +46,15 @@ TEST_CASE("a going price is the median of the last 90 days known then") {
   CHECK_FALSE(going_price(catalogue(), {.gpu = "H100", .as_of = "2022-01-01"}));
 }
 
+TEST_CASE("a name that only sellers use is its own, though the catalogue would know a GPU by it") {
+  REQUIRE(catalogue().gpu("NVIDIA A100") != nullptr);
+  // One point, of July 2020; the A100 of the catalogue has sales of other days.
+  const auto points = price_points(catalogue(), {.gpu = "NVIDIA A100", .kind = PriceKind::purchase});
+  REQUIRE(points.size() == 1);
+  CHECK(points[0]->gpu == "NVIDIA A100");
+  CHECK(price_points(catalogue(), {.gpu = "a100-sxm-80gb"}).front()->gpu == "A100-80GB-SXM4");
+}
+
 TEST_CASE("a seller's own price, widened where it stands alone") {
   // Lambda, 28 February 2025: 3.29 (29 November 2024 is 91 days back).
   const GoingPrice lambda = going({.gpu = "H100", .vendor = "lambda labs"});

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <limits>
 
 using namespace gpuplan;
 
@@ -45,6 +46,11 @@ TEST_CASE("draws have the spread of their input, and a seed fixes them") {
   CHECK(sample(1, {inputs[0], exactly(7.0, {"else", Standing::derived})}) == sample(1, inputs));
   std::vector<double> none;
   CHECK(spread_of(none).p50 == 0.0);
+  // Where some have no end: the median is told, the P90 is endless.
+  const double endless = std::numeric_limits<double>::infinity();
+  std::vector<double> some = {endless, 1.0, 2.0, 3.0, endless};
+  CHECK(spread_of(some).p50 == 3.0);
+  CHECK(spread_of(some).p90 == endless);
   std::vector<double> three = {3.0, 1.0, 2.0};
   CHECK(spread_of(three).p50 == 2.0);
   CHECK(spread_of(three).p10 == Approx(1.2));  // a fifth of the way from the first to the second

@@ -100,6 +100,18 @@ TEST_CASE("An own building is a hosting price of its own") {
             .mid == Approx(129.505).epsilon(1e-4));
 }
 
+TEST_CASE("A residual value, staff by the megawatt") {
+  // 30 % left after three years is a loss of 1 - 0.3^(1/3) a year; 1 million USD a MW: 1,275 USD a GPU.
+  const CostWay way = way_of(R"({"acquisition": "owned", "usd_per_server": 320000, "years": 3, "spares": 0,
+      "network_over_server": 1, "storage_over_server": 0, "residual_value": 0.3, "cost_of_capital": 0,
+      "staff_usd_per_mw_year": 1e6, "utilisation": 1})",
+                             Acquisition::owned);
+  CHECK(parts_of(way).capital == Approx(0.7 * 40000.0 / 3.0 / 8766.0));
+  CHECK(parts_of(way).staff == Approx(1275.0 / 8766.0));
+  CHECK(problems_of(R"({"residual_value": 0.3, "price_erosion": 0.3})").size() == 1);
+  CHECK(problems_of(R"({"staff_usd_per_mw_year": 1, "staff_usd_per_gpu_year": 1})").size() == 1);
+}
+
 TEST_CASE("Rented: hours used, all hours, or spare hours and lost work") {
   const std::string rent = R"({"usd_per_gpu_hour": 3, "utilisation": 0.6})";
   CHECK(parts_of(way_of(rent, Acquisition::on_demand)).total() == 3.0);
@@ -110,6 +122,16 @@ TEST_CASE("Rented: hours used, all hours, or spare hours and lost work") {
   // Reserved: all hours; the discount is that of sellers who have both prices.
   const auto ratio = price_ratio(library().hardware, PriceKind::reserved_1y, PriceKind::on_demand, "");
   CHECK(parts_of(way_of(rent, Acquisition::reserved_1y)).total() == Approx(3.0 * ratio->mid / 0.6));
+  // Who owns and names his price of electricity does not pay it for a rented machine.
+  CHECK(parts_of(way_of(R"({"acquisition": "owned", "usd_per_gpu_hour": 3, "usd_per_kwh": 0.2})",
+                        Acquisition::on_demand))
+            .total() == 3.0);
+  CHECK(parts_of(way_of(R"({"usd_per_gpu_hour": 3, "usd_per_kwh": 0.2})", Acquisition::on_demand)).total() ==
+        Approx(3.2));  // 1 kW
+  // A rent of nothing stays nothing.
+  const CostWay gift = way_of(R"({"usd_per_gpu_hour": 0})", Acquisition::reserved_3y);
+  CHECK(parts_of(gift).total() == 0.0);
+  CHECK(cost_spreads(gift).hourly.p90 == 0.0);
   // A rent that a scenario gives is that of its own acquisition, discounts included.
   CHECK(parts_of(way_of(R"({"acquisition": "spot", "usd_per_gpu_hour": 1.2, "interruptions_per_day": 0})",
                         Acquisition::spot))

@@ -25,7 +25,7 @@ json::Value copying(const std::string& changes) {
   return json::parse(R"({"schema": 1, "kind": "silicon", "name": "t", "machine": {"gpu": "H100-SXM5-80GB"},
     "changes": )" + changes +
                          R"(, "workloads": [{"scenario": {"schema": 1, "kind": "kernel", "name": "copy",
-      "kernels": [{"op": "copy", "bytes": 4e9, "direction": "device"}]}}]})",
+      "kernels": [{"op": "copy", "bytes": 4e9, "path": "device_to_device"}]}}]})",
                      "test");
 }
 

@@ -90,7 +90,12 @@ std::string text_of(const std::vector<sim::CostReport>& reports, bool sources) {
   for (const sim::CostReport& report : reports) {
     text += cost_text(report, sources) + (reports.size() > 1 ? "\n" : "");
   }
-  return reports.size() > 1 ? text + cost_comparison_text(reports) : text;
+  const auto alike = [&](const sim::CostReport& one) {
+    const sim::CostWork &work = one.subject.work, &first = reports.front().subject.work;
+    return work.unit == first.unit && (work.output_per_s > 0.0) == (first.output_per_s > 0.0);
+  };
+  const bool compare = reports.size() > 1 && std::all_of(reports.begin(), reports.end(), alike);
+  return compare ? text + cost_comparison_text(reports) : text;
 }
 
 }  // namespace
@@ -114,7 +119,7 @@ int cost_command(const std::vector<std::string>& arguments) {
     const auto subject =
         subject_of(scenario_file(options, path), library, options.count("estimate") > 0, why);
     if (!subject) {
-      print(path + ": " + why + "\n");
+      print(fmt::format("{}: {}\n", path, why));
       return kDoesNotFit;
     }
     reports.push_back(sim::report_cost(*subject, library.hardware,

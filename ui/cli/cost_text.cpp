@@ -111,13 +111,16 @@ std::string swings_text(const WayCost& cost) {
 std::string months(const std::optional<double>& value) {
   return value ? fmt::format("{:.0f} months", *value) : "never";
 }
+std::string payback(const std::optional<double>& value) {
+  return value ? "outlay back after " + months(value) : "the outlay never comes back";
+}
 
 std::string rent_or_buy_text(const CostReport& r) {
   std::string text = heading(
       fmt::format("rent or buy, at {:.0f} % of the hours", 100.0 * r.rent_or_buy.front().utilisation));
   for (const sim::RentOrBuy& one : r.rent_or_buy) {
-    std::string words = fmt::format("{} is cheaper; outlay back after {}",
-                                    one.owning_is_cheaper ? "owning" : "renting", months(one.months));
+    std::string words =
+        fmt::format("{} is cheaper; {}", one.owning_is_cheaper ? "owning" : "renting", payback(one.months));
     if (one.months_falling || (one.months && r.trend && r.trend->per_year < 0.0)) {
       words += fmt::format(" ({} if rents fall on)", months(one.months_falling));
     }
@@ -138,7 +141,7 @@ std::string rent_or_buy_text(const CostReport& r) {
 
 std::string api_text(const CostReport& r) {
   std::string text = heading("own serving or an API");
-  text += fmt::format("  the machine makes {} output tokens a day, {:.2f} prompt tokens with each\n",
+  text += fmt::format("  at this load {} output tokens a day, {:.2f} prompt tokens with each\n",
                       si(r.subject.work.output_per_s * 86400.0, ""), r.subject.work.prompt_per_output());
   for (const sim::ApiBreakEven& api : r.apis) {
     text += "  " +
@@ -231,14 +234,20 @@ std::string cost_text(const CostReport& r, bool sources) {
 std::string cost_comparison_text(const std::vector<CostReport>& reports) {
   const CostReport& base = reports.front();
   std::string text = styled("side by side, USD per million " + base.subject.work.unit, Style::heading) + "\n";
-  std::vector<std::string> header = {"scenario", "GPUs", base.subject.work.unit + "/s"};
+  const auto letter = [&](const CostReport& r) {
+    return std::string(1, static_cast<char>('A' + (&r - reports.data()) % 26));
+  };
+  for (const CostReport& r : reports) {
+    text +=
+        fmt::format("  {}  {}, {} x {}\n", letter(r), r.subject.name, r.subject.gpus, r.subject.machine.gpu);
+  }
+  std::vector<std::string> header = {"", base.subject.work.unit + "/s"};
   for (std::size_t i = 0; i < sim::kAcquisitions; ++i) {
     header.push_back(way_name(static_cast<sim::Acquisition>(i)));
   }
   Table table(header);
   for (const CostReport& r : reports) {
-    std::vector<std::string> cells = {r.subject.name, std::to_string(r.subject.gpus),
-                                      grouped(r.subject.work.units_per_s)};
+    std::vector<std::string> cells = {letter(r), grouped(r.subject.work.units_per_s)};
     for (std::size_t i = 0; i < sim::kAcquisitions; ++i) {
       const WayCost* cost = r.way(static_cast<sim::Acquisition>(i));
       cells.push_back(cost != nullptr && cost->per_million ? digits(cost->per_million->p50) : "-");
@@ -249,8 +258,8 @@ std::string cost_comparison_text(const std::vector<CostReport>& reports) {
   const WayCost* chosen = base.way(base.subject.spec.chosen());
   for (std::size_t i = 1; chosen != nullptr && i < reports.size(); ++i) {
     const double rent = chosen->usd_per_gpu_hour.p50;
-    text += wrap(fmt::format("{} gives as much for the money as {} at {} a GPU-hour if it costs {}",
-                             reports[i].subject.name, base.subject.name, usd(rent),
+    text += wrap(fmt::format("{} gives as much for the money as A at {} a GPU-hour if it costs {}",
+                             letter(reports[i]), usd(rent),
                              usd(sim::equal_rent(base.subject, rent, reports[i].subject))),
                  80, 2) +
             "\n";

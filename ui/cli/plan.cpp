@@ -61,8 +61,9 @@ std::string best_text(const sim::TrainingScenario& s, const sim::TrainingPlan& p
                      images ? best.samples_per_s_per_gpu : best.tokens_per_s_per_gpu,
                      images ? "images" : "tokens", percent(best.mfu));
   if (best.usd_per_million_tokens) {
-    out += fmt::format("  {} per million tokens{}\n", money(*best.usd_per_million_tokens),
-                       s.spec.cost.owned ? ", electricity included" : ", rented");
+    out += fmt::format(
+        "  {} per million tokens{}\n", money(*best.usd_per_million_tokens),
+        s.spec.cost.chosen() == sim::Acquisition::owned ? ", owned, electricity included" : ", rented");
   }
   out += fmt::format("  {} GB of {} usable; {} kept free besides ({} of it)\n",
                      gigabytes(best.candidate.memory), gigabytes(plan.usable.si()),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sim/report/silicon_report.h"
 #include "ui/cli/metric_text.h"
@@ -16,6 +17,12 @@ using Align = Table::Align;
 using silicon::Metric;
 
 std::string change_text(double ratio) { return fmt::format("{:+.1f} %", 100.0 * (ratio - 1.0)); }
+
+// The same without the sign for percent, in three digits.
+std::string short_change(double ratio) {
+  const double percent = 100.0 * (ratio - 1.0);
+  return std::abs(percent) < 99.95 ? fmt::format("{:+.1f}", percent) : fmt::format("{:+.0f}", percent);
+}
 
 template <class Three>
 std::string range_text(const Three& spread, const char* format) {
@@ -70,7 +77,7 @@ std::string area_text(const sim::SiliconScenario& s, const sim::SiliconStudy& st
 std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconStudy& study) {
   constexpr std::size_t most = 4;
   const std::size_t shown = s.workloads.size() == 1 ? 0 : std::min(most, s.workloads.size());
-  std::vector<std::string> header = {"performance"};
+  std::vector<std::string> header = {"performance, % more"};
   std::vector<Align> align = {Align::left};
   for (std::size_t w = 0; w < shown; ++w) {
     header.push_back(std::to_string(w + 1));
@@ -85,16 +92,16 @@ std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconSt
     const sim::SiliconOutcome& o = study.changes[i];
     std::vector<std::string> row = {s.changes[i].name};
     for (std::size_t w = 0; w < shown; ++w) {
-      row.push_back(o.gains[w].runs ? change_text(o.gains[w].gain) : "no");
+      row.push_back(o.gains[w].runs ? short_change(o.gains[w].gain) : "no");
     }
     const bool runs = o.runs;
-    row.push_back(runs ? change_text(o.performance) : "-");
+    row.push_back(runs ? short_change(o.performance) : "-");
     row.push_back(runs ? fmt::format("{:+.0f}..{:+.0f}", 100.0 * (o.performance80.p10 - 1.0),
                                      100.0 * (o.performance80.p90 - 1.0))
                        : "-");
     row.push_back(runs ? percent(o.touched) : "-");
     row.push_back(runs ? fmt::format("{:.2f}x", o.bound) : "-");
-    row.push_back(runs ? change_text(o.perf_per_watt) : "-");
+    row.push_back(runs ? short_change(o.perf_per_watt) : "-");
     table.row(std::move(row));
   }
   return "\n" + table.text();
