@@ -170,15 +170,27 @@ StepCost::Knot& StepCost::knot(std::int64_t batch, std::size_t index) {
   return known;
 }
 
+GridPlace StepCost::place(double context) {
+  // Contexts grow by a token a step and stay between two points for a while. Next to a point the logarithm
+  // decides, so that the place does not depend on what was asked before.
+  const double a = grid_context(near_), b = grid_context(near_ + 1), margin = 1e-9 * context;
+  if (context > a + margin && context < b - margin) {
+    return {near_, std::clamp((context - a) / (b - a), 0.0, 1.0)};
+  }
+  const GridPlace found = place_on_context_grid(context);
+  near_ = found.low;
+  return found;
+}
+
 double StepCost::decode_attention_time(std::int64_t batch, double context) {
-  const auto [low, share] = place_on_context_grid(context);
+  const auto [low, share] = place(context);
   const double high_time = knot(batch, low + 1).time;
   const double low_time = knot(batch, low).time;
   return low_time + share * (high_time - low_time);
 }
 
 StepUse StepCost::decode_attention(std::int64_t batch, double context) {
-  const auto [low, above] = place_on_context_grid(context);
+  const auto [low, above] = place(context);
   const Knot high_knot = knot(batch, low + 1);
   const Knot low_knot = knot(batch, low);
   const auto mix = [&, share = above](double Knot::*member) {
