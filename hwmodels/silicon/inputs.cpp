@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "hwmodels/silicon/draws.h"
+#include "hwmodels/uncertainty/draws.h"
 
 namespace gpuplan::silicon {
 

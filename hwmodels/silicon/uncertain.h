@@ -10,11 +10,9 @@
 
 #include "hwmodels/catalogue/catalogue.h"
 #include "hwmodels/json/describe.h"
+#include "hwmodels/uncertainty/spread.h"
 
 namespace gpuplan::silicon {
-
-// The 90th percentile of the standard normal distribution.
-inline constexpr double kNormal90 = 1.2815515655446004;
 
 struct Uncertain {
   double low = 0.0;   // P10
@@ -53,20 +51,5 @@ void describe(V& v, Sourced& s) {
   v.field("standing", s.standing, "how it is known", json::required);
   v.field("note", s.note, "what it covers");
 }
-
-// The middle 80 % of a result.
-struct Spread {
-  double p10 = 0.0, p50 = 0.0, p90 = 0.0;
-};
-template <class V>
-void describe(V& v, Spread& s) {
-  v.field("p10", s.p10, "tenth percentile");
-  v.field("p50", s.p50, "median");
-  v.field("p90", s.p90, "ninetieth percentile");
-}
-
-// Percentiles of samples by linear interpolation between order statistics; `samples` is sorted in place and
-// must not be empty.
-Spread spread_of(std::vector<double>& samples);
 
 }  // namespace gpuplan::silicon

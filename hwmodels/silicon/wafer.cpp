@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "hwmodels/silicon/draws.h"
+#include "hwmodels/uncertainty/draws.h"
 
 namespace gpuplan::silicon {
 

@@ -14,6 +14,10 @@
 
 #include "hwmodels/json/describe.h"
 
+namespace gpuplan {
+class Draws;
+}
+
 namespace gpuplan::silicon {
 
 enum class YieldModel { negative_binomial, murphy, poisson, seeds };
@@ -51,7 +55,6 @@ struct Mixture {
 Mixture mixture_of(YieldModel model, double clustering);
 
 // One density over its mean, drawn from the same distribution.
-class Draws;
 double draw_density(YieldModel model, double clustering, Draws& draws);
 
 }  // namespace gpuplan::silicon

@@ -1,9 +1,8 @@
 // A number that is not known exactly, and what follows from several of them.
 //
-// An input is its median and the bounds that 80 % of cases lie between. Between them it is two half
-// distributions that meet at the median: log-normal where all three are positive (prices, rates), else normal
-// (shares that may be zero), cut at the limits that its meaning sets. So the tenth, fiftieth and ninetieth
-// percentile of what is drawn are those given. Inputs are drawn independently of each other: where they move
+// An input is its median and the bounds that 80 % of cases lie between, drawn from their split distribution
+// (spread.h) and cut at the limits that its meaning sets. So the tenth, fiftieth and ninetieth percentile of
+// what is drawn are those given. Inputs are drawn independently of each other: where they move
 // together (a dear year for GPUs is one for servers) the true spread is wider.
 #pragma once
 
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
+#include "hwmodels/uncertainty/spread.h"
 
 namespace gpuplan {
 
@@ -32,13 +32,6 @@ struct Uncertain {
 Uncertain exactly(double value, Source source);
 // A fact of the catalogue with its range; exact where it has none.
 Uncertain uncertain(const Fact& fact);
-
-// Three points of a distribution; 80 % lie between p10 and p90.
-struct Spread {
-  double p10 = 0.0, p50 = 0.0, p90 = 0.0;
-};
-// Of a sample, which it sorts; all zero where it is empty.
-Spread spread_of(std::vector<double>& sample);
 
 // What a result would be with one input at its P10 and at its P90 and the others at their medians.
 struct Swing {

@@ -25,7 +25,7 @@ void explain_area(const silicon::Assessment& die, Lines& lines) {
       "area = sum over blocks of units x transistors / density, SRAM bits x cell / efficiency, PHYs");
   const auto names = enum_names(silicon::Block{});
   for (std::size_t b = 0; b < silicon::kBlockCount; ++b) {
-    const silicon::Spread& block = die.blocks_mm2[b];
+    const Spread& block = die.blocks_mm2[b];
     if (block.p10 != 0.0 || block.p90 != 0.0) {
       lines.push_back(fmt::format("  {:<16} {}", names[b], spread_text(block, "{:.1f} mm2")));
     }
@@ -39,7 +39,7 @@ void explain_more_area(const silicon::Comparison& both, Lines& lines) {
   lines.emplace_back("area more, by block, both dies on the same draws of the inputs:");
   const auto names = enum_names(silicon::Block{});
   for (std::size_t b = 0; b < silicon::kBlockCount; ++b) {
-    const silicon::Spread& block = both.block_deltas_mm2[b];
+    const Spread& block = both.block_deltas_mm2[b];
     if (block.p10 != 0.0 || block.p90 != 0.0) {
       lines.push_back(fmt::format("  {:<16} {}", names[b], spread_text(block, "{:+.2f} mm2")));
     }

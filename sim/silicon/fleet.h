@@ -16,9 +16,9 @@ struct FleetGain {
 
 struct FleetChange {
   std::string name;
-  CostMachine machine;        // with its power limit
-  silicon::Spread unit_cost;  // USD more
-  double watts = 0.0;         // mean of the GPU in its work
+  CostMachine machine;  // with its power limit
+  Spread unit_cost;     // USD more
+  double watts = 0.0;   // mean of the GPU in its work
   std::vector<FleetGain> gains;
 };
 

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "hwmodels/silicon/draws.h"
+#include "hwmodels/uncertainty/draws.h"
 #include "tests/hwmodels/silicon_testing.h"
 
 using namespace gpuplan;

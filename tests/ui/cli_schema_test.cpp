@@ -8,7 +8,7 @@
 TEST_CASE("the library of scenarios holds to the schema, by a validator that is not ours") {
   using Json = nlohmann::json;
   std::map<std::string, JsonSchema> schemas;
-  for (const std::string kind : {"serving", "training", "kernel", "collective", "profile"}) {
+  for (const std::string kind : {"serving", "training", "kernel", "collective", "silicon", "profile"}) {
     schemas.try_emplace(kind, gpuplan_command("schema " + kind).out);
   }
   const auto valid_as = [&](const char* kind, const Json& scenario) {

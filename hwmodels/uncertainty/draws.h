@@ -1,11 +1,11 @@
-// Random numbers that are the same on every machine: splitmix64 (Steele, Lea and Flood 2014), and what the
-// yield and the sampling of inputs need made of it.
+// Random numbers that are the same on every machine: splitmix64 (Steele, Lea and Flood 2014), and what
+// yields and the sampling of inputs need made of it.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-namespace gpuplan::silicon {
+namespace gpuplan {
 
 class Draws {
  public:
@@ -53,4 +53,4 @@ class Draws {
   std::uint64_t state_;
 };
 
-}  // namespace gpuplan::silicon
+}  // namespace gpuplan
