@@ -122,6 +122,7 @@ constexpr std::array kKinds = {Kind{"serving", serving}, Kind{"training", traini
 const std::vector<std::string>& evaluated_kinds() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out;
+    out.reserve(kKinds.size());
     for (const Kind& kind : kKinds) {
       out.emplace_back(kind.name);
     }
