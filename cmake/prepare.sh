@@ -5,7 +5,7 @@ say() { printf '%s\n' "$*" >&2; }
 
 # Debian packages the product is built from; `why` is shown when one is installed.
 build_packages="cmake ninja-build g++ pkg-config libsimgrid-dev libboost-graph-dev libboost-program-options-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
-test_packages="catch2 libvalijson-dev clang-format clang-tidy clang libclang-rt-14-dev"
+test_packages="catch2 libvalijson-dev clang-format clang-tidy clang libclang-rt-14-dev libboost-mpi-dev openmpi-bin"
 
 # install PACKAGE...: those that are not installed yet, as root or with sudo.
 install_missing() {

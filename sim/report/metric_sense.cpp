@@ -15,6 +15,7 @@ struct Rule {
 constexpr std::array kRules = {
     Rule{"usd", "USD", Sense::lower},
     Rule{"cost.capex", "USD", Sense::lower},
+    Rule{"die_cost", "USD", Sense::lower},
     Rule{"energy_per", "J", Sense::lower},
     Rule{"power.", "W", Sense::lower},
     Rule{"flops_per_s", "FLOP/s", Sense::higher},

@@ -34,6 +34,9 @@ std::string gigabytes(Bytes bytes) { return fmt::format("{:.1f} GB", bytes.si() 
 
 Evaluation serving(const Question& q) {
   const ServingScenario scenario = resolve_serving(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   if (const std::optional<DoesNotFit> misfit = check_fit(scenario, q.library)) {
     return refused("does not fit: " + gigabytes(misfit->short_by) + " short");
   }
@@ -43,6 +46,9 @@ Evaluation serving(const Question& q) {
 
 Evaluation training_study(const Question& q) {
   const TrainingStudy study = resolve_training_study(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   ComparisonOptions how;
   how.formula = q.options.formula;
   const TrainingComparison comparison = compare_training(study, q.library, how);
@@ -55,6 +61,9 @@ Evaluation training(const Question& q) {
     return training_study(q);
   }
   const TrainingScenario scenario = resolve_training(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   if (const std::optional<TrainingMisfit> misfit = check_training_fit(scenario, q.library)) {
     return refused(fmt::format("does not fit: {} short in {}", gigabytes(misfit->short_by), misfit->place));
   }
@@ -65,6 +74,9 @@ Evaluation training(const Question& q) {
 
 Evaluation kernel(const Question& q) {
   const KernelScenario scenario = resolve_kernels(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   const KernelPricer pricer(scenario, q.library);
   const std::vector<KernelRow> rows = price_kernels(scenario, pricer);
   if (std::none_of(rows.begin(), rows.end(),
@@ -76,6 +88,9 @@ Evaluation kernel(const Question& q) {
 
 Evaluation collective(const Question& q) {
   const CollectiveScenario scenario = resolve_collectives(q.document, q.name, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   if (compares(scenario)) {
     return ran(compare_collectives(scenario, q.library).result);
   }
@@ -89,6 +104,9 @@ Evaluation collective(const Question& q) {
 
 Evaluation silicon(const Question& q) {
   const SiliconScenario scenario = resolve_silicon(q.document, q.name, q.base_dir, q.library);
+  if (q.options.resolve_only) {
+    return {};
+  }
   return ran(report_silicon(scenario, study_silicon(scenario, q.library, {.jobs = 1, .progress = {}})));
 }
 
@@ -104,6 +122,7 @@ constexpr std::array kKinds = {Kind{"serving", serving}, Kind{"training", traini
 const std::vector<std::string>& evaluated_kinds() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> out;
+    out.reserve(kKinds.size());
     for (const Kind& kind : kKinds) {
       out.emplace_back(kind.name);
     }

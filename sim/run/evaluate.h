@@ -18,7 +18,8 @@ struct Evaluation {
 };
 
 struct EvaluateOptions {
-  bool formula = false;  // training: the analytic step instead of the engine
+  bool formula = false;       // training: the analytic step instead of the engine
+  bool resolve_only = false;  // only whether the document is valid; the evaluation is empty
 };
 
 // Kinds that `evaluate` answers.

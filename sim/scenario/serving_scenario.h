@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "hwmodels/catalogue/catalogue.h"
-#include "hwmodels/json/path.h"
 #include "sim/cost/cost_model.h"
 #include "sim/scenario/resolve_parts.h"
+#include "sim/scenario/scenario_file.h"
 #include "sim/scenario/serving_spec.h"
 #include "sim/serving/engine_profile.h"
 #include "workloads/lowering/iteration.h"
@@ -35,18 +35,6 @@ struct ServingScenario {
 // Validates and resolves. Throws InputError with all problems of the document at once.
 ServingScenario resolve_serving(const json::Value& document, const std::string& name,
                                 const std::string& base_dir, const Library& library);
-
-// A scenario file, or "-" for standard input. `overrides` are PATH=VALUE texts (--set), applied in order.
-struct ScenarioFile {
-  json::Value document;
-  std::string name;      // for messages
-  std::string base_dir;  // of relative paths
-  std::string kind;
-};
-ScenarioFile load_scenario_file(const std::string& path, const std::vector<std::string>& overrides);
-
-using json::set_path;
-using json::set_value;
 
 // JSON Schema of scenarios.
 json::Value serving_schema();

@@ -25,9 +25,26 @@ T& slot(std::vector<T>& table, std::int64_t index) {
 
 }  // namespace
 
-double grid_context(std::size_t index) {
+namespace {
+
+double point_of_grid(std::size_t index) {
   return index < 16 ? static_cast<double>(index + 1)
                     : 16.0 * std::exp2((static_cast<double>(index) - 15.0) / kPointsPerOctave);
+}
+
+// The grid up to 16 x 2^30 tokens, computed once: every step of every replica looks into it.
+const auto kContextGrid = [] {
+  std::array<double, 496> grid{};
+  for (std::size_t i = 0; i < grid.size(); ++i) {
+    grid[i] = point_of_grid(i);
+  }
+  return grid;
+}();
+
+}  // namespace
+
+double grid_context(std::size_t index) {
+  return index < kContextGrid.size() ? kContextGrid[index] : point_of_grid(index);
 }
 
 GridPlace place_on_context_grid(double context) {
@@ -153,15 +170,27 @@ StepCost::Knot& StepCost::knot(std::int64_t batch, std::size_t index) {
   return known;
 }
 
+GridPlace StepCost::place(double context) {
+  // Contexts grow by a token a step and stay between two points for a while. Next to a point the logarithm
+  // decides, so that the place does not depend on what was asked before.
+  const double a = grid_context(near_), b = grid_context(near_ + 1), margin = 1e-9 * context;
+  if (context > a + margin && context < b - margin) {
+    return {near_, std::clamp((context - a) / (b - a), 0.0, 1.0)};
+  }
+  const GridPlace found = place_on_context_grid(context);
+  near_ = found.low;
+  return found;
+}
+
 double StepCost::decode_attention_time(std::int64_t batch, double context) {
-  const auto [low, share] = place_on_context_grid(context);
+  const auto [low, share] = place(context);
   const double high_time = knot(batch, low + 1).time;
   const double low_time = knot(batch, low).time;
   return low_time + share * (high_time - low_time);
 }
 
 StepUse StepCost::decode_attention(std::int64_t batch, double context) {
-  const auto [low, above] = place_on_context_grid(context);
+  const auto [low, above] = place(context);
   const Knot high_knot = knot(batch, low + 1);
   const Knot low_knot = knot(batch, low);
   const auto mix = [&, share = above](double Knot::*member) {

@@ -92,6 +92,7 @@ class StepCost {
     std::array<double, kernels::kLimiters> limited{};
   };
   Knot& knot(std::int64_t batch, std::size_t index);
+  GridPlace place(double context);  // place_on_context_grid, the last one tried first
   [[nodiscard]] StepUse use_of(std::span<const LoweredOperation> operations) const;
 
   IterationLowering lowering_;
@@ -105,6 +106,7 @@ class StepCost {
   std::vector<std::optional<StepUse>> head_;
   std::vector<std::vector<Knot>> decode_;  // [batch][index on the context grid]
   std::vector<LoweredOperation> scratch_;
+  std::size_t near_ = 0;  // point of the grid below the last context
 };
 
 }  // namespace gpuplan::sim

@@ -57,6 +57,21 @@ TEST_CASE("what does not fit is an answer, and an unknown kind a problem with th
   }
 }
 
+TEST_CASE("resolving only runs nothing, and refuses what running would") {
+  EvaluateOptions how;
+  how.resolve_only = true;
+  for (const char* file :
+       {"kernel/resnet50-roofline-a100.json", "collective/64-gpus-five-networks.json",
+        "training/resnet50-8xa100.json", "serving/llama2-13b-4xh100.json", "silicon/two-mm2.json"}) {
+    INFO(file);
+    json::Value document = scenario(file);
+    const std::string folder = GPUPLAN_SOURCE_DIR "/scenarios/silicon";
+    CHECK(evaluate(document, "test", folder, library(), how).result.metrics.empty());
+    json::set_path(document, "machine.gpu=H1000");
+    CHECK_THROWS_AS(evaluate(document, "test", folder, library(), how), InputError);
+  }
+}
+
 TEST_CASE("a path finds what set_path has set, and nothing that is not there") {
   json::Value document = json::parse(R"({"a": {"b": [1, {"c": 2}]}, "gpu": "X"})", "test");
   REQUIRE(json::find_at(document, "a.b[1].c") != nullptr);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,8 +10,10 @@
 
 namespace gpuplan::cli {
 
+inline constexpr std::string_view kVersion = "0.1.0";
+
 // Exit codes (the contract): 0 done, 1 a check failed (validate --fail-above), 2 wrong usage, 3 bad input,
-// 4 the model does not fit.
+// 4 the model does not fit; 128 + N: stopped by signal N, and what was done is kept.
 enum ExitCode { kDone = 0, kCheckFailed = 1, kUsage = 2, kBadInput = 3, kDoesNotFit = 4 };
 
 // Wrong usage: what was typed cannot be understood.
@@ -35,6 +38,9 @@ int explain_command(const std::vector<std::string>& arguments);
 int compare_command(const std::vector<std::string>& arguments);
 int sensitivity_command(const std::vector<std::string>& arguments);
 int plan_command(const std::vector<std::string>& arguments);
+int sweep_command(const std::vector<std::string>& arguments);
+int merge_command(const std::vector<std::string>& arguments);
+int sweep_worker_command(const std::vector<std::string>& arguments);
 int validate_command(const std::vector<std::string>& arguments);
 int calibrate_command(const std::vector<std::string>& arguments);
 int diagnose_command(const std::vector<std::string>& arguments);
@@ -48,6 +54,8 @@ std::vector<std::string> explain_options();
 std::vector<std::string> compare_options();
 std::vector<std::string> sensitivity_options();
 std::vector<std::string> plan_options();
+std::vector<std::string> sweep_options();
+std::vector<std::string> merge_options();
 std::vector<std::string> validate_options();
 std::vector<std::string> calibrate_options();
 std::vector<std::string> diagnose_options();
@@ -68,6 +76,8 @@ std::vector<std::string> long_options(const boost::program_options::options_desc
 
 // Runs the command line; prints problems; returns the exit code.
 int main_of(int argc, char** argv);
+// What `work` returns, or the exit code of what it throws, whose problems are printed.
+int exit_code_of(const std::function<int()>& work);
 
 // Writes a file; InputError with its path where that cannot be.
 void write_file(const std::string& path, const std::string& text);

@@ -5,6 +5,7 @@
 
 #include "sim/plan/training_comparison.h"
 #include "sim/run/evaluate.h"
+#include "sim/scenario/serving_scenario.h"
 #include "sim/scenario/training_study.h"
 #include "ui/cli/command.h"
 #include "ui/cli/cost_text.h"

@@ -1,4 +1,4 @@
-// Metrics and scenarios as commands that run many of them print and run them.
+// Scenarios as commands that run many of them run them.
 #pragma once
 
 #include <boost/program_options.hpp>
@@ -6,13 +6,9 @@
 #include <vector>
 
 #include "sim/run/evaluate_all.h"
+#include "ui/cli/metric_format.h"
 
 namespace gpuplan::cli {
-
-// "12.3 ms", "45.6 %", "1,234": by the unit of the metric.
-std::string metric_text(const std::string& metric, double value);
-// "ttft.mean" of "serving.ttft.mean" in a serving scenario; other groups keep their name.
-std::string short_name(const std::string& metric, const std::string& kind);
 
 // Cores of this machine.
 int default_jobs();

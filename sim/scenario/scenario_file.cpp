@@ -1,9 +1,11 @@
 // Reading a scenario file and applying --set.
+#include "sim/scenario/scenario_file.h"
+
 #include <filesystem>
 #include <iostream>
 #include <iterator>
 
-#include "sim/scenario/serving_scenario.h"
+#include "hwmodels/json/problem.h"
 
 namespace gpuplan::sim {
 
