@@ -35,12 +35,11 @@ json::Value& opened(json::Value& document, const std::string& path, const json::
   std::string why;
   json::Value& place = *json::place_at(document, path, why);
   if (!place.is_object()) {
-    json::Value base = as_resolved;
-    place = json::Value(json::Object{});
-    if (base.is_object()) {
-      place = base;
+    if (as_resolved.is_object()) {
+      place = as_resolved;
     } else {
-      place["base"] = base;
+      place = json::Value(json::Object{});
+      place["base"] = as_resolved;
     }
   }
   return place;

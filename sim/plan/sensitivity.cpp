@@ -192,13 +192,12 @@ class Study {
       field("links between GPUs", "scale_up_bandwidth_gbps", gpu->scale_up_bandwidth.si() * 1e-9);
       field("PCIe", "pcie_bandwidth_gbps", gpu->pcie_bandwidth.si() * 1e-9);
     }
-    for (const auto& [name, path] : {std::pair{"network", "machine.nic_bandwidth"}}) {
-      const json::Value* now = json::find_at(resolved, path);
-      if (now != nullptr && now->is_number() && now->number() > 0.0) {
-        ask_limit(batch, name, [&](json::Value& d) {
-          json::set_value(d, path, json::Value(now->number() * kFree), path);
-        });
-      }
+    const std::string nic = "machine.nic_bandwidth";
+    const json::Value* network = json::find_at(resolved, nic);
+    if (network != nullptr && network->is_number() && network->number() > 0.0) {
+      ask_limit(batch, "network", [&](json::Value& d) {
+        json::set_value(d, nic, json::Value(network->number() * kFree), nic);
+      });
     }
     if (json::find_at(resolved, "engine.step_overhead") != nullptr) {
       ask_limit(batch, "host time of the engine", [](json::Value& d) {

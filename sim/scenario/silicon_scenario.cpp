@@ -24,6 +24,7 @@ constexpr std::array kMetrics = {KindMetric{"serving", "serving.output_tokens_pe
 
 std::vector<std::string> workload_kinds() {
   std::vector<std::string> out;
+  out.reserve(kMetrics.size());
   for (const KindMetric& one : kMetrics) {
     out.emplace_back(one.kind);
   }
