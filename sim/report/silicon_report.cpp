@@ -133,6 +133,16 @@ std::string worth_text(const SiliconScenario& s, std::size_t index, const Silico
       change_text(1.0 / o.performance), change_text(o.tco_price), change_text(o.tco_power));
 }
 
+std::string fleet_text(const SiliconScenario& s, const SiliconStudy& study, std::size_t index) {
+  const SiliconOutcome& o = study.changes[index];
+  const auto millions = [&](double tco) { return (1.0 - tco) * study.fleet_usd_per_year * 1e-6; };
+  return fmt::format(
+      "a fleet of {:g} of the base costs USD {:.4g} million a year; {} saves {:.3g} of it (80 %: {:.3g} to "
+      "{:.3g}) with {:g} GPUs",
+      s.spec.fleet_gpus, study.fleet_usd_per_year * 1e-6, s.changes[index].name, millions(o.tco.p50),
+      millions(o.tco.p90), millions(o.tco.p10), std::ceil(s.spec.fleet_gpus / o.performance));
+}
+
 void area_findings(const SiliconScenario& s, const SiliconStudy& study, std::vector<std::string>& out) {
   for (std::size_t i : study.ranking) {
     const SiliconOutcome& o = study.changes[i];
@@ -179,6 +189,7 @@ Result report_silicon(const SiliconScenario& s, const SiliconStudy& study) {
   add_die("silicon.base.", study.base, m);
   if (works) {
     m.add("silicon.base.usd_per_gpu_hour", study.usd_per_gpu_hour);
+    m.add("silicon.base.fleet_usd_per_year", study.fleet_usd_per_year);
     m.add("silicon.base.watts", study.base_watts);
   }
   for (std::size_t i = 0; i < study.changes.size(); ++i) {
@@ -235,10 +246,13 @@ std::vector<std::string> findings_of(const SiliconScenario& s, const SiliconStud
       out.push_back("best" + within + ": " + s.changes[best].name);
     }
     out.push_back(worth_text(s, best, o));
-    out.push_back(
-        fmt::format("{} can touch {:.0f} % of the base's time: a thousandfold of it would make the work "
-                    "{:.2f} times faster",
-                    s.changes[best].name, 100.0 * o.touched, o.bound));
+    if (study.winner) {
+      out.push_back(fleet_text(s, study, best));
+    }
+    out.push_back(fmt::format(
+        "Amdahl: {} can reach {:.0f} % of the base's time; a thousandfold of its effect would make "
+        "the work {:.2f} times faster",
+        s.changes[best].name, 100.0 * o.touched, o.bound));
     if (!o.swings.empty()) {
       const SiliconSwing& first = o.swings.front();
       out.push_back(fmt::format(

@@ -87,6 +87,7 @@ struct SiliconScenarioSpec {
   SiliconBudgetSpec budget;
   std::vector<SiliconWorkloadSpec> workloads;
   CostSpec cost;
+  double fleet_gpus = 10000.0;
   std::vector<double> price_per_unit_cost = {1.0, 3.0, 8.0};
   silicon::SiliconOptions model;
   std::int64_t seed = 1;
@@ -103,6 +104,7 @@ void describe(V& v, SiliconScenarioSpec& s) {
   v.field("budget", s.budget, "what a change may take");
   v.field("workloads", s.workloads, "what the GPU is bought for");
   v.field("cost", s.cost, "money, as in serving and training scenarios; the fleet is owned");
+  v.field("fleet_gpus", s.fleet_gpus, "base GPUs of the fleet whose cost a year is shown", json::positive());
   v.field("price_per_unit_cost", s.price_per_unit_cost,
           "USD that a buyer pays for each USD that a unit costs more to make: low, median, high; default 1 "
           "(passed "

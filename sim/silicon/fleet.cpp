@@ -36,6 +36,10 @@ Fleet::Fleet(const SiliconScenario& scenario, const Library& library, double bas
 
 double Fleet::base_hourly() const { return parts_of(base_).total(); }
 
+double Fleet::base_usd_per_year() const {
+  return base_hourly() * base_[CostInput::utilisation].mid * kHoursOfYear * s_.spec.fleet_gpus;
+}
+
 // A unit that costs more raises its price alone, not that of the server and network around it, which the cost
 // model has in proportion.
 double Fleet::hourly(const CostWay& way, std::span<const double> values, double price, double watts) const {

@@ -29,6 +29,8 @@ class Fleet {
 
   // USD per GPU and working hour of the base, at the medians.
   [[nodiscard]] double base_hourly() const;
+  // The base's fleet, with the hours that earn nothing.
+  [[nodiscard]] double base_usd_per_year() const;
   // Fills price, TCO, its parts and its swings.
   void price(const FleetChange& change, SiliconOutcome& out) const;
 

@@ -224,6 +224,7 @@ class Study {
     }
     const Fleet fleet(s_, library_, out_.base_watts);
     out_.usd_per_gpu_hour = fleet.base_hourly();
+    out_.fleet_usd_per_year = fleet.base_usd_per_year();
     for (std::size_t i = 0; i < s_.changes.size(); ++i) {
       fleet.price(changes[i], out_.changes[i]);
     }

@@ -78,6 +78,7 @@ struct SiliconStudy {
   silicon::Assessment base;
   std::vector<SiliconBaseRun> runs;  // by workload
   double base_watts = 0.0;
+  double fleet_usd_per_year = 0.0;      // of the base
   double usd_per_gpu_hour = 0.0;        // of the base, owned
   std::vector<SiliconOutcome> changes;  // in the order of the scenario
   std::vector<std::size_t> ranking;     // by TCO, or by area without workloads; what breaks the budget last

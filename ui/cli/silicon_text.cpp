@@ -77,7 +77,7 @@ std::string area_text(const sim::SiliconScenario& s, const sim::SiliconStudy& st
 std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconStudy& study) {
   constexpr std::size_t most = 4;
   const std::size_t shown = s.workloads.size() == 1 ? 0 : std::min(most, s.workloads.size());
-  std::vector<std::string> header = {"performance, % more"};
+  std::vector<std::string> header = {"faster, %"};
   std::vector<Align> align = {Align::left};
   for (std::size_t w = 0; w < shown; ++w) {
     header.push_back(std::to_string(w + 1));
@@ -108,7 +108,7 @@ std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconSt
 }
 
 std::string money_text(const sim::SiliconScenario& s, const sim::SiliconStudy& study) {
-  Table table({"fleet for the same work", "TCO", "80 %", "a mm2", "a USD", "budget"},
+  Table table({"cost of the work", "TCO", "80 %", "a mm2", "a USD", "budget"},
               {Align::left, Align::right, Align::right, Align::right, Align::right, Align::left});
   for (const std::size_t i : study.ranking) {
     const sim::SiliconOutcome& o = study.changes[i];
@@ -144,14 +144,14 @@ std::string tornado_text(const sim::SiliconScenario& s, const sim::SiliconStudy&
     return "";
   }
   Table table(
-      {"what the TCO of " + s.changes[best].name + " hangs on", "low", "high", "TCO at low", "at high"},
+      {"what it hangs on", "low", "high", "TCO at low", "at high"},
       {Align::left, Align::right, Align::right, Align::right, Align::right});
   for (std::size_t i = 0; i < std::min<std::size_t>(6, swings.size()); ++i) {
     const sim::SiliconSwing& w = swings[i];
     table.row({w.input, fmt::format("{:.4g}", w.low), fmt::format("{:.4g}", w.high), change_text(w.at_low),
                change_text(w.at_high)});
   }
-  return "\n" + table.text();
+  return "\n" + wrap("best: " + s.changes[best].name, 80, 2) + "\n" + table.text();
 }
 
 }  // namespace
