@@ -151,7 +151,7 @@ std::string tornado_text(const sim::SiliconScenario& s, const sim::SiliconStudy&
     table.row({w.input, fmt::format("{:.4g}", w.low), fmt::format("{:.4g}", w.high), change_text(w.at_low),
                change_text(w.at_high)});
   }
-  return "\n" + wrap("best: " + s.changes[best].name, 80, 2) + "\n" + table.text();
+  return "\n" + wrap("TCO of " + s.changes[best].name, 80, 2) + "\n" + table.text();
 }
 
 }  // namespace
