@@ -35,7 +35,12 @@ Value* place_at(Value& document, const std::string& path, std::string& why) {
         return nullptr;
       }
       if (!at->is_object()) {
-        *at = Value(json::Object{});  // "gpu": "X" becomes an object when a field of it is set
+        // "gpu": "X" becomes {"base": "X"} when a field of it is set.
+        const Value name = *at;
+        *at = Value(Object{});
+        if (name.is_string()) {
+          at->object().emplace_back("base", name);
+        }
       }
       at = &(*at)[key];
       i = end == std::string::npos ? path.size() : end;

@@ -8,8 +8,8 @@
 namespace gpuplan::json {
 
 // The place that `path` names, created where missing (null); nullptr with the reason in `why` where the path
-// is malformed or an index outside of its array. What stands in the way ("gpu": "X" for gpu.name) becomes an
-// object.
+// is malformed or an index outside of its array. A name in the way ("gpu": "X" for gpu.memory_gb) becomes
+// {"base": "X"}, anything else an empty object.
 Value* place_at(Value& document, const std::string& path, std::string& why);
 // The same without creating anything; nullptr where there is none.
 const Value* find_at(const Value& document, const std::string& path);

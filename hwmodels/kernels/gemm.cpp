@@ -118,7 +118,8 @@ Price KernelModel::price(const Gemm& op, Explanation* why, TileChoice* choice) c
   // In the unit's registers weight-only formats are expanded to the activations' format.
   const double smem_b = std::max(a_bytes, b_bytes);
   const double flops = 2.0 * m * n * k;
-  const double traffic = m * k * a_bytes + n * k * b_bytes + m * n * 2.0;
+  const double result_bytes = unit == Precision::fp64 ? 8.0 : 2.0;  // narrower ones leave in 16 bits
+  const double traffic = m * k * a_bytes + n * k * b_bytes + m * n * result_bytes;
   const double droop =
       power_.droop(c.droop) /
       (1.0 + std::exp(-c.droop_slope * (std::log10(std::max(1.0, flops)) - c.droop_log10_flops)));

@@ -182,15 +182,25 @@ KernelModel KernelModel::for_gpu(const Gpu& gpu, const std::string& data_dir, Le
 }
 
 Precision KernelModel::compute_precision(Precision activations) const {
-  if (gpu_.peak(activations)) {
+  // A wide format without matrix units runs on the lanes; a narrow one is widened to 16 bits.
+  const bool wide = activations == Precision::fp64 || activations == Precision::fp32;
+  if (gpu_.peak(activations) || wide) {
     return activations;
+  }
+  if (activations == Precision::tf32) {
+    return Precision::fp32;
   }
   return gpu_.peak(Precision::bf16) ? Precision::bf16 : Precision::fp16;
 }
 
 double KernelModel::matrix_peak(Precision unit) const {
   const std::optional<FlopsPerSecond> peak = gpu_.peak(unit);
-  const double rate = peak ? peak->si() : gpu_.vector_fp32_peak.si();
+  // GPUs for graphics and inference have an FP64 lane for every 64 of FP32 (Ampere to Blackwell), where their
+  // entry does not say it: assumed.
+  constexpr double lanes_for_one_of_fp64 = 64.0;
+  const double lanes = unit == Precision::fp64 ? gpu_.vector_fp32_peak.si() / lanes_for_one_of_fp64
+                                               : gpu_.vector_fp32_peak.si();
+  const double rate = peak ? peak->si() : lanes;
   return rate > 0.0 ? rate : 1e12;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "hwmodels/json/path.h"
+#include "sim/report/default_metric.h"
 #include "sim/report/difference.h"
 #include "sim/report/metric_sense.h"
 
@@ -42,6 +43,13 @@ class Batch {
 std::optional<double> metric_of(const Answer& answer, const std::string& metric) {
   const Metric* found = answer.ran() ? answer.result.find(metric) : nullptr;
   return found != nullptr && found->value.is_number() ? std::optional(found->value.number()) : std::nullopt;
+}
+
+// Whether the cost of a changed machine is in the cost model: that of GPUs and nodes is, of more or faster
+// NICs it is not.
+bool priced(const Move& move) {
+  return std::none_of(move.sets.begin(), move.sets.end(),
+                      [](const std::string& set) { return set.starts_with("machine.nic"); });
 }
 
 class Study {
@@ -95,6 +103,10 @@ class Study {
     }
     if (!answer.ran()) {
       throw InputError(Problem{scenario_.name, answer.why, "a scenario that fits", ""});
+    }
+    if (out_.metric.empty()) {
+      const json::Value* kind = answer.result.scenario.find("kind");
+      out_.metric = default_metric(kind != nullptr && kind->is_string() ? kind->string() : "", answer.result);
     }
     const Metric* metric = answer.result.find(out_.metric);
     if (metric == nullptr || !metric->value.is_number()) {
@@ -238,7 +250,7 @@ class Study {
       }
       if ((d.metric == "cost.usd_per_million_output_tokens" || d.metric == "cost.usd_per_million_tokens" ||
            d.metric == "cost.usd_per_million_samples") &&
-          d.ratio) {
+          d.ratio && priced(move)) {
         outcome.cost_ratio = d.ratio;
       }
     }

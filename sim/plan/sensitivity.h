@@ -50,7 +50,7 @@ struct Sensitivity {
   std::size_t moves_tried = 0, moves_refused = 0, runs = 0;
 };
 
-// `metric` must be one of the result's numbers: InputError with the nearest where it is not. A scenario that
+// `metric` must be one of the result's numbers (empty: the first headline): InputError with the nearest where it is not. A scenario that
 // does not fit in memory is an InputError too.
 Sensitivity sensitivity_of(const Asked& scenario, const std::string& metric, const Library& library,
                            const EvaluateAllOptions& options);

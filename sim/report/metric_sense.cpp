@@ -45,7 +45,8 @@ constexpr std::array kRules = {
     Rule{".intensity", "FLOP/B", Sense::neutral},
     Rule{"bw", "B/s", Sense::higher},
     Rule{"memory", "B", Sense::lower},
-    Rule{"bytes", "B", Sense::neutral},
+    Rule{"_bytes", "B", Sense::neutral},
+    Rule{".bytes", "B", Sense::neutral},
     Rule{"nvme_per_node", "B", Sense::neutral},
     Rule{".yield", "%", Sense::higher},
     Rule{"die_area", "m2", Sense::lower},
@@ -67,7 +68,22 @@ constexpr std::array kRules = {
     Rule{"wait", "s", Sense::lower},
 };
 
-const Rule* rule_of(std::string_view metric) {
+// "collective.all_reduce[bytes=1024].time" without what stands in brackets.
+std::string without_brackets(std::string_view metric) {
+  std::string out;
+  int depth = 0;
+  for (const char c : metric) {
+    depth += c == '[' ? 1 : 0;
+    if (depth == 0) {
+      out += c;
+    }
+    depth -= c == ']' ? 1 : 0;
+  }
+  return out;
+}
+
+const Rule* rule_of(std::string_view name) {
+  const std::string metric = without_brackets(name);
   for (const Rule& rule : kRules) {
     if (metric.find(rule.part) != std::string_view::npos) {
       return &rule;

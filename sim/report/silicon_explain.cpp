@@ -78,15 +78,16 @@ void explain_performance(const SiliconScenario& s, const SiliconStudy& study, co
   lines.push_back("performance = 1 / sum over workloads of (share of hours / gain)");
   for (std::size_t w = 0; w < o.gains.size(); ++w) {
     const SiliconGain& gain = o.gains[w];
-    lines.push_back(
-        fmt::format("  {}: {:.3f} of the hours, {} {:.4g} -> {:.4g}: gain {:.4f} (x/: {:.3f} at 80 %), at a "
-                    "thousandfold {:.3f}",
-                    s.workloads[w].name, s.workloads[w].weight, s.workloads[w].metric, study.runs[w].metric,
-                    gain.metric, gain.gain, std::exp(gain.half_width), gain.bound.value_or(gain.gain)));
+    lines.push_back(fmt::format(
+        "  {}: {:.3f} of the hours, {} {:.4g} -> {:.4g}, slowed by power x {:.3f}: gain {:.4f} (x/: {:.3f} "
+        "at 80 %), at a "
+        "thousandfold {:.3f}",
+        s.workloads[w].name, s.workloads[w].weight, study.runs[w].name, study.runs[w].metric, gain.metric,
+        gain.slowed, gain.gain, std::exp(gain.half_width), gain.bound.value_or(gain.gain)));
   }
-  lines.push_back(
-      fmt::format("  = {:.4f} ({:.3f} to {:.3f}); within reach {:.1f} % of the time, at best {:.3f}",
-                  o.performance, o.performance80.p10, o.performance80.p90, 100.0 * o.touched, o.bound));
+  lines.push_back(fmt::format(
+      "  = {:.4f} ({:.3f} to {:.3f}); a thousandfold removes {:.1f} % of the time, at best {:.3f}",
+      o.performance, o.performance80.p10, o.performance80.p90, 100.0 * o.removable, o.bound));
 }
 
 void explain_tco(const SiliconStudy& study, const SiliconOutcome& o, Lines& lines) {
@@ -118,7 +119,7 @@ const SiliconOutcome* outcome_of(const SiliconScenario& s, const SiliconStudy& s
       return &study.changes[i];
     }
   }
-  return &study.changes[study.winner.value_or(study.ranking.front())];
+  return &study.changes[study.foremost()];
 }
 
 }  // namespace
@@ -155,7 +156,7 @@ ExplanationText explain_silicon(const SiliconScenario& s, const SiliconStudy& st
   const auto is = [&](const char* part) { return metric.find(part) != std::string::npos; };
   if (is("tco") || is("price_usd")) {
     explain_tco(study, *o, out.lines);
-  } else if (is("performance") || is("touched") || is("bound")) {
+  } else if (is("performance") || is("removable") || is("bound")) {
     explain_performance(s, study, *o, out.lines);
   } else if (is("perf_per_watt")) {
     out.lines.push_back(

@@ -52,11 +52,16 @@ void add_change(const std::string& prefix, const SiliconOutcome& o, bool works, 
   }
   m.add(prefix + "delta.performance", Spread{o.performance80.p10, o.performance, o.performance80.p90}, 1.0,
         1.0);
-  m.add(prefix + "delta.perf_per_watt", o.perf_per_watt - 1.0);
+  const double per_watt = o.perf_per_watt / o.performance;
+  m.add(prefix + "delta.perf_per_watt",
+        Spread{o.performance80.p10 * per_watt, o.perf_per_watt, o.performance80.p90 * per_watt}, 1.0, 1.0);
   m.add(prefix + "delta.price_usd", o.price_usd);
   m.add(prefix + "delta.tco", o.tco, 1.0, 1.0);
-  m.add(prefix + "touched_fraction", o.touched);
-  m.add(prefix + "bound", o.bound);
+  m.add(prefix + "tco_ratio", o.tco);
+  if (o.scales) {
+    m.add(prefix + "removable_fraction", o.removable);
+    m.add(prefix + "bound", o.bound);
+  }
 }
 
 json::Value swings_json(const std::vector<SiliconSwing>& swings) {
@@ -158,6 +163,34 @@ void area_findings(const SiliconScenario& s, const SiliconStudy& study, std::vec
   }
 }
 
+// Names by what they save for each unit of something, best first; those that take none of it stand before
+// all.
+std::string per_unit_text(const SiliconScenario& s, const SiliconStudy& study, Metric unit,
+                          const char* text) {
+  std::vector<std::pair<double, std::string>> order;
+  for (std::size_t i = 0; i < study.changes.size(); ++i) {
+    const SiliconOutcome& o = study.changes[i];
+    const double saved = 100.0 * (1.0 - o.tco.p50), taken = o.silicon.delta(unit).p50;
+    if (!o.runs || saved <= 0.0 || taken < 0.0) {
+      continue;
+    }
+    constexpr double none = 0.005;
+    order.emplace_back(taken > none ? saved / taken : 1e9 * saved,
+                       taken > none ? fmt::format("{} ({:.3g} %)", s.changes[i].name, saved / taken)
+                                    : fmt::format("{} (takes none)", s.changes[i].name));
+  }
+  if (order.size() < 2) {
+    return "";
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string names;
+  for (const auto& [value, name] : order) {
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  return fmt::format("saved for each {}: {}", text, names);
+}
+
 void flip_findings(const SiliconScenario& s, const SiliconStudy& study, std::vector<std::string>& out) {
   if (study.flips.empty()) {
     out.push_back(study.winner
@@ -182,7 +215,7 @@ Result report_silicon(const SiliconScenario& s, const SiliconStudy& study) {
   Metrics m(out.metrics);
   const bool works = !s.workloads.empty();
   if (!study.ranking.empty()) {
-    add_change("silicon.", study.changes[study.winner.value_or(study.ranking.front())], works, m);
+    add_change("silicon.", study.changes[study.foremost()], works, m);
   } else {
     add_die("silicon.", study.base, m);
   }
@@ -239,7 +272,7 @@ std::vector<std::string> findings_of(const SiliconScenario& s, const SiliconStud
   if (!study.winner) {
     out.push_back("nothing" + within + " makes the same work cheaper than the base does");
   }
-  const std::size_t best = study.winner.value_or(study.ranking.empty() ? 0 : study.ranking.front());
+  const std::size_t best = study.ranking.empty() ? 0 : study.foremost();
   if (best < study.changes.size()) {
     const SiliconOutcome& o = study.changes[best];
     if (study.winner) {
@@ -249,15 +282,24 @@ std::vector<std::string> findings_of(const SiliconScenario& s, const SiliconStud
     if (study.winner) {
       out.push_back(fleet_text(s, study, best));
     }
-    out.push_back(fmt::format(
-        "Amdahl: {} can reach {:.0f} % of the base's time; a thousandfold of its effect would make "
-        "the work {:.2f} times faster",
-        s.changes[best].name, 100.0 * o.touched, o.bound));
+    if (o.scales) {
+      out.push_back(fmt::format(
+          "Amdahl: a thousandfold of the effect of {} would remove {:.0f} % of the base's time and "
+          "make the work {:.2f} times faster",
+          s.changes[best].name, 100.0 * o.removable, o.bound));
+    }
     if (!o.swings.empty()) {
       const SiliconSwing& first = o.swings.front();
       out.push_back(fmt::format(
           "the assumption that dominates: {}; from {:.4g} to {:.4g} the cost goes from {} to {}", first.input,
           first.low, first.high, change_text(first.at_low), change_text(first.at_high)));
+    }
+  }
+  for (const std::string& ranking :
+       {per_unit_text(s, study, silicon::Metric::area_mm2, "mm2 of die"),
+        per_unit_text(s, study, silicon::Metric::unit_cost_usd, "USD of unit cost")}) {
+    if (!ranking.empty()) {
+      out.push_back(ranking);
     }
   }
   flip_findings(s, study, out);
@@ -272,7 +314,7 @@ json::Value silicon_json(const SiliconScenario& s, const SiliconStudy& study) {
     json::Value one;
     one["name"] = s.workloads[w].name;
     one["weight"] = s.workloads[w].weight;
-    one["metric"] = s.workloads[w].metric;
+    one["metric"] = study.runs[w].name;
     one["value"] = study.runs[w].metric;
     one["bottleneck"] = study.runs[w].bottleneck;
     one["watts"] = study.runs[w].watts;

@@ -156,7 +156,7 @@ CollectiveScenario resolve_collectives(const json::Value& document, const std::s
 
 json::Value resolved_json(const CollectiveScenario& scenario) {
   json::Value out = json::write(scenario.spec);
-  out["machine"]["gpu"] = scenario.gpu.name;
+  out["machine"]["gpu"] = shown_gpu(scenario.spec.machine.gpu, scenario.gpu);
   out["machine"]["node"] = scenario.node.name;
   return out;
 }

@@ -300,8 +300,9 @@ std::optional<std::size_t> baseline_of(const KernelCase& of, const KernelScenari
 json::Value resolved_json(const KernelScenario& scenario) {
   json::Value out = json::write(scenario.spec);
   json::Array gpus;
-  for (const KernelMachine& machine : scenario.machines) {
-    gpus.emplace_back(machine.gpu.name);
+  const json::Value& given = scenario.spec.machine.gpu;
+  for (std::size_t i = 0; i < scenario.machines.size(); ++i) {
+    gpus.push_back(shown_gpu(given.is_array() ? given.array()[i] : given, scenario.machines[i].gpu));
   }
   out["machine"]["gpu"] = gpus.size() == 1 ? gpus.front() : json::Value(std::move(gpus));
   out["machine"]["node"] = scenario.machines.front().node.name;

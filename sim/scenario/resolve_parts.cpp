@@ -70,6 +70,15 @@ Gpu resolve_gpu(const json::Value& value, const std::string& path, const Library
   }
 }
 
+json::Value shown_gpu(const json::Value& given, const Gpu& gpu) {
+  if (!given.is_object() || given.find("base") == nullptr) {
+    return json::Value(gpu.name);
+  }
+  json::Value out = given;
+  out["base"] = gpu.name;
+  return out.object().size() > 1 ? out : json::Value(gpu.name);
+}
+
 Model resolve_model(const json::Value& value, const std::string& path, const std::string& base_dir,
                     const Library& library, Problems& problems) {
   try {

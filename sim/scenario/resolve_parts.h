@@ -27,6 +27,9 @@ void unknown_name(std::vector<Problem>& problems, const std::string& path, const
 Gpu resolve_gpu(const json::Value& value, const std::string& path, const Library& library,
                 std::vector<Problem>& problems);
 
+// The GPU as a resolved scenario shows it: its name, or {"base": its name, and what was laid over}.
+json::Value shown_gpu(const json::Value& given, const Gpu& gpu);
+
 // A model by name, {"base": name, and fields to override} or {"hf_config": path}, relative to `base_dir`.
 Model resolve_model(const json::Value& value, const std::string& path, const std::string& base_dir,
                     const Library& library, std::vector<Problem>& problems);

@@ -13,22 +13,9 @@ namespace {
 
 using Problems = std::vector<Problem>;
 
-struct KindMetric {
-  std::string_view kind;
-  const char* metric;
-};
-constexpr std::array kMetrics = {KindMetric{"serving", "serving.output_tokens_per_s_per_gpu"},
-                                 KindMetric{"training", "training.tokens_per_s_per_gpu"},
-                                 KindMetric{"kernel", "kernel.time"},
-                                 KindMetric{"collective", "collective.time"}};
-
-std::vector<std::string> workload_kinds() {
-  std::vector<std::string> out;
-  out.reserve(kMetrics.size());
-  for (const KindMetric& one : kMetrics) {
-    out.emplace_back(one.kind);
-  }
-  return out;
+const std::vector<std::string>& workload_kinds() {
+  static const std::vector<std::string> kinds = {"serving", "training", "kernel", "collective"};
+  return kinds;
 }
 
 void lay(json::Value& document, const json::Value& set, const std::string& path, Problems& problems) {
@@ -125,6 +112,11 @@ class Resolver {
   }
 
   void check_prices() {
+    const std::optional<Acquisition> acquisition = out.spec.cost.acquisition;
+    if (acquisition && *acquisition != Acquisition::owned) {
+      problems.push_back({at_ + ".cost.acquisition", "\"" + std::string(json::name_of(*acquisition)) + "\"",
+                          "\"owned\": a changed GPU cannot be rented", ""});
+    }
     const std::vector<double>& p = out.spec.price_per_unit_cost;
     if (p.size() != 3 || p[0] > p[1] || p[1] > p[2]) {
       problems.push_back({at_ + ".price_per_unit_cost", fmt::format("{} numbers", p.size()),
@@ -146,15 +138,14 @@ class Resolver {
       lay(workload.document, spec.set, path + ".set", problems);
       const json::Value* kind = workload.document.find("kind");
       workload.kind = kind != nullptr && kind->is_string() ? kind->string() : "";
-      const auto known = std::find_if(kMetrics.begin(), kMetrics.end(),
-                                      [&](const KindMetric& one) { return one.kind == workload.kind; });
-      if (known == kMetrics.end()) {
+      const std::vector<std::string>& kinds = workload_kinds();
+      if (std::find(kinds.begin(), kinds.end(), workload.kind) == kinds.end()) {
         problems.push_back({path + ".scenario.kind", "\"" + workload.kind.substr(0, 40) + "\"",
                             "a kind of work: serving, training, kernel or collective",
                             did_you_mean(workload.kind, workload_kinds())});
         continue;
       }
-      workload.metric = spec.metric.empty() ? known->metric : spec.metric;
+      workload.metric = spec.metric;
       const json::Value* name = workload.document.find("name");
       workload.name = !spec.name.empty()                     ? spec.name
                       : name != nullptr && name->is_string() ? name->string()
@@ -180,8 +171,13 @@ class Resolver {
       problems.push_back({path + ".set", json::excerpt(spec.set), "fields by kind of workload", ""});
     } else if (spec.set.is_object()) {
       for (const json::Member& member : spec.set.object()) {
-        const std::vector<std::string> kinds = workload_kinds();
-        if (std::find(kinds.begin(), kinds.end(), member.first) == kinds.end()) {
+        const std::vector<std::string>& kinds = workload_kinds();
+        const bool used = std::any_of(out.workloads.begin(), out.workloads.end(),
+                                      [&](const SiliconWorkload& w) { return w.kind == member.first; });
+        if (std::find(kinds.begin(), kinds.end(), member.first) != kinds.end() && !used) {
+          problems.push_back(
+              {path + ".set." + member.first, "a kind that no workload is of", "the kind of a workload", ""});
+        } else if (!used) {
           problems.push_back({path + ".set." + member.first, "no kind of workload",
                               "serving, training, kernel or collective", did_you_mean(member.first, kinds)});
         }
@@ -192,16 +188,44 @@ class Resolver {
     one.set = spec.set;
     one.change = spec.silicon;
     if (!spec.fill.empty()) {
-      fill(spec, path, one.change);
+      fill(spec, path, one);
     }
+    check_felt(one.change, path + ".silicon");
     one.design = out.model.apply(out.base, one.change, path + ".silicon");
+    const double area = out.model.assess(one.design, out.spec.model).of(silicon::Metric::area_mm2).p50;
+    if (area > 2.0 * silicon::kReticleMm2) {
+      throw InputError(Problem{path + ".silicon", fmt::format("a die of {:.0f} mm2", area),
+                               fmt::format("at most {:.0f}: what one exposure prints", silicon::kReticleMm2),
+                               ""});
+    }
     one.overrides = out.model.catalogue_overrides(out.gpu, one.change, path + ".silicon");
     one.gpu = with_overrides(out.gpu, one.overrides, path + ".silicon");
     out.changes.push_back(std::move(one));
   }
 
+  // The kernel models do not feel these sizes: more gains nothing in them, and of less they cannot say what
+  // it costs.
+  void check_felt(const silicon::SiliconChange& change, const std::string& path) {
+    const auto one = [&](double by, const char* field) {
+      if (by < 0.0 && !out.workloads.empty()) {
+        problems.push_back({path + "." + field, fmt::format("{:g}", by),
+                            "not less than there is: what work loses by that is not modelled", ""});
+      }
+    };
+    one(change.l2_mib, "l2_mib");
+    one(change.shared_memory_kib_per_sm, "shared_memory_kib_per_sm");
+    one(change.register_kib_per_sm, "register_kib_per_sm");
+    const std::string note =
+        "more shared memory or registers gain nothing here: kernels that would use them are not modelled";
+    if ((change.shared_memory_kib_per_sm > 0.0 || change.register_kib_per_sm > 0.0) &&
+        std::find(out.notes.begin(), out.notes.end(), note) == out.notes.end()) {
+      out.notes.push_back(note);
+    }
+  }
+
   // Sizes one field so that the change takes the budget's area, at the medians.
-  void fill(const SiliconChangeSpec& spec, const std::string& path, silicon::SiliconChange& change) {
+  void fill(const SiliconChangeSpec& spec, const std::string& path, SiliconCase& one) {
+    silicon::SiliconChange& change = one.change;
     double silicon::SiliconChange::*field =
         spec.fill == "l2_mib"                     ? &silicon::SiliconChange::l2_mib
         : spec.fill == "shared_memory_kib_per_sm" ? &silicon::SiliconChange::shared_memory_kib_per_sm
@@ -226,6 +250,7 @@ class Resolver {
         out.model.compare(out.base, rest, out.spec.model).delta(silicon::Metric::area_mm2).p50;
     change.*field =
         out.model.amount_for_area(out.base, unit, *out.spec.budget.area_mm2 - taken, out.spec.model).p50;
+    one.filled = fmt::format("{} = {:.3g}", spec.fill, change.*field);
   }
 
   std::string at_;

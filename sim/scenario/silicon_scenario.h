@@ -116,8 +116,8 @@ void describe(V& v, SiliconScenarioSpec& s) {
 
 // A workload as it runs on the base.
 struct SiliconWorkload {
-  std::string name, kind, metric;
-  double weight = 1.0;  // of all, 1 in sum
+  std::string name, kind, metric;  // metric: empty, the kind's first
+  double weight = 1.0;             // of all, 1 in sum
   json::Value document;
   std::string path, base_dir;
 };
@@ -125,6 +125,7 @@ struct SiliconWorkload {
 struct SiliconCase {
   std::string name;
   silicon::SiliconChange change;  // sized, where it fills the budget
+  std::string filled;             // "l2_mib = 1.21", where it does
   silicon::Design design;
   json::Value overrides;  // catalogue fields of the changed GPU over the base GPU's
   json::Value set;

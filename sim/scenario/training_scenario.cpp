@@ -226,7 +226,7 @@ TrainingScenario resolve_training_at(const json::Value& document, const std::str
 
 json::Value resolved_json(const TrainingScenario& scenario) {
   json::Value out = json::write(scenario.spec);
-  out["machine"]["gpu"] = scenario.machine.gpu.name;
+  out["machine"]["gpu"] = shown_gpu(scenario.spec.machine.gpu, scenario.machine.gpu);
   out["machine"]["node"] = scenario.machine.node.name;
   if (scenario.job.sees_images()) {
     out["batch"]["seq_len"] = 0;  // follows from the image

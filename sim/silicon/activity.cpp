@@ -21,6 +21,13 @@ Precision compute_format(const json::Value& scenario) {
   return Precision::bf16;
 }
 
+bool is_pruned(const json::Value& scenario) {
+  const json::Value* op = json::find_at(scenario, "kernels[0].op");
+  const json::Value* sparse = json::find_at(scenario, "kernels[0].sparse");
+  return (op != nullptr && *op == json::Value("sparse_gemm")) ||
+         (sparse != nullptr && *sparse == json::Value(true));
+}
+
 FlopsPerSecond silicon::Activity::*unit_of(Precision format) {
   switch (format) {
     case Precision::fp64:
@@ -48,13 +55,16 @@ FlopsPerSecond silicon::Activity::*unit_of(Precision format) {
 
 silicon::Activity activity_of(const Result& result, const Gpu& gpu) {
   silicon::Activity out;
-  const Precision format = compute_format(result.scenario);
-  const FlopsPerSecond peak = gpu.peak(format).value_or(gpu.peak(Precision::bf16).value_or(FlopsPerSecond()));
+  const Precision asked = compute_format(result.scenario);
+  const Precision format = gpu.peak(asked) ? asked : Precision::bf16;  // as the kernel models fall back
+  const FlopsPerSecond peak = gpu.peak(format).value_or(FlopsPerSecond());
   double flops = 0.0;
   if (result.find("training.hfu") != nullptr) {
     flops = result.number("training.hfu") * peak.si();
   } else if (result.number("kernel.time") > 0.0) {
-    flops = result.number("kernel.flops") / result.number("kernel.time");
+    // Of a product with pruned weights half of the operations are counted that nobody computes.
+    flops = result.number("kernel.flops") / result.number("kernel.time") *
+            (is_pruned(result.scenario) ? 0.5 : 1.0);
     out.hbm = BytesPerSecond(result.number("kernel.hbm_bytes") / result.number("kernel.time"));
   } else {
     flops = result.number("util.sm") * peak.si();

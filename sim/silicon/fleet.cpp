@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace gpuplan::sim {
 
 namespace {
 
-constexpr std::size_t kMarkup = kCostInputs, kUnitCost = kCostInputs + 1, kGains = kCostInputs + 2;
+constexpr std::size_t kMarkup = kCostInputs, kUnitCost = kCostInputs + 1, kGainError = kCostInputs + 2;
 
 std::size_t at(CostInput input) { return static_cast<std::size_t>(input); }
 
@@ -19,6 +20,13 @@ Uncertain range(double low, double mid, double high, const std::string& source) 
   out.source = {source, Standing::derived};
   out.least = std::min(0.0, low);
   return out;
+}
+
+bool runs_alike(const FleetChange& a, const FleetChange& b) {
+  return std::equal(a.gains.begin(), a.gains.end(), b.gains.begin(), b.gains.end(),
+                    [](const FleetGain& x, const FleetGain& y) {
+                      return x.gain == y.gain && x.half_width == y.half_width;
+                    });
 }
 
 }  // namespace
@@ -53,15 +61,19 @@ double Fleet::hourly(const CostWay& way, std::span<const double> values, double 
 
 double Fleet::price_more(std::span<const double> values) const { return values[kMarkup] * values[kUnitCost]; }
 
+double Fleet::hours(const FleetChange& change, double error) {
+  double out = 0.0;
+  for (const FleetGain& gain : change.gains) {
+    out += gain.weight / (gain.gain * std::exp(error * gain.half_width));
+  }
+  return out;
+}
+
 double Fleet::tco(const FleetChange& change, std::span<const double> values) const {
   CostWay changed = base_;
   changed.machine = change.machine;
-  double hours = 0.0;
-  for (std::size_t i = 0; i < change.gains.size(); ++i) {
-    hours += change.gains[i].weight / values[kGains + i];
-  }
   return hourly(changed, values, price_more(values), change.watts) / hourly(base_, values, 0.0, base_watts_) *
-         hours;
+         hours(change, values[kGainError]);
 }
 
 Fleet::Inputs Fleet::inputs_of(const FleetChange& change) const {
@@ -75,12 +87,12 @@ Fleet::Inputs Fleet::inputs_of(const FleetChange& change) const {
   out.names.emplace_back("price_per_unit_cost");
   out.values.push_back(
       range(change.unit_cost.p10, change.unit_cost.p50, change.unit_cost.p90, "silicon models"));
-  out.names.emplace_back("unit cost more (USD)");
-  for (const FleetGain& gain : change.gains) {
-    out.values.push_back(range(gain.gain * std::exp(-gain.half_width), gain.gain,
-                               gain.gain * std::exp(gain.half_width), "validation errors"));
-    out.names.push_back("gain of " + gain.workload);
-  }
+  out.names.emplace_back("unit cost more");
+  // One error for all gains, in units of their 80 % half widths.
+  Uncertain error = range(-1.0, 0.0, 1.0, "validation errors");
+  error.least = -std::numeric_limits<double>::infinity();
+  out.values.push_back(error);
+  out.names.emplace_back("performance");
   return out;
 }
 
@@ -92,11 +104,7 @@ void Fleet::price(const FleetChange& change, SiliconOutcome& out) const {
        [&](std::span<const double> values) {
          tcos.push_back(tco(change, values));
          prices.push_back(price_more(values));
-         double hours = 0.0;
-         for (std::size_t i = 0; i < change.gains.size(); ++i) {
-           hours += change.gains[i].weight / values[kGains + i];
-         }
-         performances.push_back(1.0 / hours);
+         performances.push_back(1.0 / hours(change, values[kGainError]));
        });
   out.tco = spread_of(tcos);
   out.tco.p50 = tco(change, middle);
@@ -111,7 +119,11 @@ void Fleet::price(const FleetChange& change, SiliconOutcome& out) const {
   for (const Swing& swing :
        tornado(inputs.values, [&](std::span<const double> v) { return tco(change, v); })) {
     const Uncertain& input = inputs.values[swing.input];
-    out.swings.push_back({inputs.names[swing.input], input.low, input.high, swing.at_low, swing.at_high});
+    const auto shown = [&](double value) {
+      return swing.input == kGainError ? 1.0 / hours(change, value) : value;
+    };
+    out.swings.push_back(
+        {inputs.names[swing.input], shown(input.low), shown(input.high), swing.at_low, swing.at_high});
   }
 }
 
@@ -160,14 +172,14 @@ std::vector<SiliconFlip> Fleet::flips(const std::vector<FleetChange>& changes, c
       }
       attempt("weight of " + s_.workloads[w].name, high, s_.workloads[w].weight * factor / sum, then);
     }
-    // What each has of its own. Changes with which a workload runs alike gain alike.
+    // What each has of its own. Changes with which all work runs alike err alike.
     for (std::size_t i = 0; i < changes.size(); ++i) {
-      for (std::size_t k = kUnitCost; k < middle[i].size(); ++k) {
+      for (const std::size_t k : {kUnitCost, kGainError}) {
         const double value = high ? inputs[i].values[k].high : inputs[i].values[k].low;
         std::vector<double> then = now;
         bool first = true;
         for (std::size_t j = 0; j < changes.size(); ++j) {
-          if (j == i || (k >= kGains && middle[j][k] == middle[i][k])) {
+          if (j == i || (k == kGainError && runs_alike(changes[i], changes[j]))) {
             first = first && j >= i;
             std::vector<double> values = middle[j];
             values[k] = value;
@@ -175,7 +187,8 @@ std::vector<SiliconFlip> Fleet::flips(const std::vector<FleetChange>& changes, c
           }
         }
         if (first) {
-          attempt(changes[i].name + ": " + inputs[i].names[k], high, value, then);
+          const double shown = k == kGainError ? 1.0 / hours(changes[i], value) : value;
+          attempt(inputs[i].names[k] + " of " + changes[i].name, high, shown, then);
         }
       }
     }

@@ -46,6 +46,8 @@ class Fleet {
     std::vector<std::string> names;
   };
   [[nodiscard]] Inputs inputs_of(const FleetChange& change) const;
+  // Hours of the fleet for the base's work, with all gains off by `error` half widths.
+  [[nodiscard]] static double hours(const FleetChange& change, double error);
   [[nodiscard]] double tco(const FleetChange& change, std::span<const double> values) const;
   [[nodiscard]] double price_more(std::span<const double> values) const;
   [[nodiscard]] double hourly(const CostWay& way, std::span<const double> values, double price,

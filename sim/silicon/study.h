@@ -2,18 +2,24 @@
 // running the simulator on the changed GPU, and what both make of the cost of a fleet.
 //
 //   performance  1 / sum over workloads of (share of hours / gain), a fleet that does the same work
-//   touched      share of the base's time that the change can reach: what is gone when its effect is a
-//                thousandfold (Amdahl), by running that too
+//   removable    share of the base's time that is gone with a thousandfold of the change's effect (Amdahl),
+//   by
+//                running that too, neither side with a power cap
 //   price        unit cost more x USD of price per USD of cost
 //   TCO          (USD per GPU hour, owned, with the changed price and power) / (the same of the base) /
 //   performance
 //
 // A gain's 80 % interval is that of measured pairs (difference.h) where the change makes other kernels run.
-// Where the same kernels run on a GPU with more of something, their errors cancel but for the effect itself,
-// which may be nothing or twice as large in its logarithm (assumed).
+// Where the same kernels run on a GPU with more of something, errors cancel but for the effect itself, of
+// which 0.7 (in logarithms) may be wrong: so it is for pairs measured on H100 and H200. Gains of one change
+// err together.
 //
-// Not modelled: design, masks and software of a variant; a lower price of the base when a better one exists;
-// bins.
+// Power: what a change makes the GPU draw beyond its cap is taken back in clock, for the share of the time
+// that computes. What new HBM stacks and links may draw raises the limit, but not the clock.
+//
+// Not felt by the kernel models: the size of L2 (an upper bound of what more of it can do is in the
+// interval), of shared memory and of register files. Not modelled: design, masks and software of a variant; a
+// lower price of the base when a better one exists; bins.
 #pragma once
 
 #include <functional>
@@ -28,15 +34,19 @@ namespace gpuplan::sim {
 struct SiliconGain {
   bool runs = true;
   std::string why_not;
-  double metric = 0.0;          // on the changed GPU
-  double gain = 1.0;            // > 1: better
-  double half_width = 0.0;      // 80 % interval of the gain: x exp(+-this)
-  std::optional<double> bound;  // gain at a thousandfold of the change's effect
-  double watts = 0.0;           // of the GPU
+  double metric = 0.0;      // on the changed GPU
+  double gain = 1.0;        // > 1: better
+  double half_width = 0.0;  // 80 % interval of the gain: x exp(+-this)
+  double slowed = 1.0;      // by the power cap, in time; `gain` has it
+  std::optional<double>
+      bound;           // gain at a thousandfold of the change's effect; none: nothing on the die helps
+  double watts = 0.0;  // of the GPU
 };
 
 struct SiliconBaseRun {
+  std::string name;  // of the metric
   double metric = 0.0, watts = 0.0;
+  double clock = 1.0;  // share of the highest that the power cap leaves
   std::string bottleneck;
 };
 
@@ -54,9 +64,10 @@ struct SiliconOutcome {
   bool runs = true;                // all workloads
   double performance = 1.0;        // over the base's
   Spread performance80;
-  double touched = 0.0;  // share of the base's time
-  double bound = 1.0;    // performance at best
-  double watts = 0.0;    // mean of the GPU in its work
+  bool scales = true;      // it changes something that work can feel
+  double removable = 0.0;  // share of the base's time
+  double bound = 1.0;      // performance at best
+  double watts = 0.0;      // mean of the GPU in its work
   double perf_per_watt = 1.0;
   Spread price_usd;                         // that a buyer pays more
   Spread tco;                               // over the base's; p50 at the medians of all inputs
@@ -84,6 +95,9 @@ struct SiliconStudy {
   std::vector<std::size_t> ranking;     // by TCO, or by area without workloads; what breaks the budget last
   std::optional<std::size_t> winner;    // within the budget, better than the base
   std::vector<SiliconFlip> flips;
+
+  // What a report speaks of: the winner, else the cheapest that runs, within the budget or not. Changes only.
+  [[nodiscard]] std::size_t foremost() const;
 };
 
 struct SiliconStudyOptions {

@@ -52,6 +52,9 @@ TEST_CASE("a verdict knows which way is better") {
   CHECK(sense_of("serving.goodput_requests_per_s") == Sense::higher);
   CHECK(sense_of("training.memory.total_per_gpu") == Sense::lower);
   CHECK(sense_of("serving.memory.kv_per_gpu") == Sense::higher);
+  CHECK(unit_of("collective.all_reduce[bytes=1024].time") == "s");
+  CHECK(sense_of("collective.all_reduce[bytes=1024].time") == Sense::lower);
+  CHECK(unit_of("kernel.hbm_bytes") == "B");
   CHECK(unit_of("kernel.bf16.time") == "s");
   CHECK(unit_of("collective.busbw") == "B/s");
   CHECK(unit_of("cost.energy_per_token") == "J");

@@ -81,5 +81,6 @@ TEST_CASE("a path finds what set_path has set, and nothing that is not there") {
   CHECK(json::find_at(document, "a.c.d") == nullptr);
   json::set_path(document, "gpu.memory_gb=96");
   CHECK(json::find_at(document, "gpu.memory_gb")->number() == 96.0);
+  CHECK(json::find_at(document, "gpu.base")->string() == "X");  // what it is laid over
   CHECK_THROWS_AS(json::set_path(document, "a.b[7]=1"), InputError);
 }

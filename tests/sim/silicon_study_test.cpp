@@ -83,19 +83,19 @@ TEST_CASE("a sixth HBM stack makes a copy 6/5 as fast, and the fleet's cost foll
   CHECK(stack.tco.p50 == Approx((stack.tco_price + stack.tco_power - 1.0) / stack.performance).epsilon(1e-9));
   CHECK(stack.tco.p10 < stack.tco.p50);
   CHECK(stack.tco.p50 < stack.tco.p90);
-  // The effect may be nothing or twice as large in its logarithm.
-  CHECK(stack.gains[0].half_width <= std::abs(std::log(stack.gains[0].gain)) + 1e-12);
+  // The same kernels: the effect is right to 0.7 of itself.
+  CHECK(stack.gains[0].half_width <= 0.7 * std::abs(std::log(stack.gains[0].gain)) + 1e-12);
   REQUIRE(out.winner);
   CHECK(*out.winner == 0);
   // Infinite bandwidth leaves the launch: nearly everything is within reach.
-  CHECK(stack.touched > 0.9);
+  CHECK(stack.removable > 0.9);
 }
 
 TEST_CASE("silicon that no work uses costs, and gains nothing") {
   const SiliconScenario s = resolved(copying(R"([{"name": "fp64", "silicon": {"fp64_rate": 1}}])"));
   const SiliconStudy out = study(s);
   CHECK(out.changes[0].performance == Approx(1.0));
-  CHECK(out.changes[0].touched == Approx(0.0).margin(1e-9));
+  CHECK(out.changes[0].removable == Approx(0.0).margin(1e-9));
   CHECK(out.changes[0].tco.p50 > 1.0);
   CHECK(out.changes[0].tco.p10 > 1.0);  // no interval of a gain that is none
   CHECK_FALSE(out.winner);
@@ -135,6 +135,18 @@ TEST_CASE("silicon scenarios refuse what cannot be, with the path") {
         "test: $.changes[0].silicon.hbm_stacks");
   CHECK(refusal(copying(R"([{"name": "a", "silicon": {}, "fill": "l2_mib"}])")).path ==
         "test: $.budget.area_mm2");
+  CHECK(refusal(copying(R"([{"name": "a", "silicon": {"l2_mib": -20}}])")).path ==
+        "test: $.changes[0].silicon.l2_mib");
+  CHECK(refusal(copying(R"([{"name": "a", "silicon": {"l2_mib": 5000}}])")).expected.find("858") !=
+        std::string::npos);
+  CHECK(refusal(copying(R"([{"name": "a", "silicon": {}, "set": {"serving": {"seed": 2}}}])")).path ==
+        "test: $.changes[0].set.serving");
+  json::Value rented = copying(fp8);
+  json::set_path(rented, "cost.acquisition=spot");
+  CHECK(refusal(rented).path == "test: $.cost.acquisition");
+  json::Value neutral = copying(fp8);
+  json::set_path(neutral, "workloads[0].metric=kernel.intensity");
+  CHECK(refusal(neutral).path.find("metric") != std::string::npos);
   CHECK(refusal(copying(R"([{"name": "a", "silicon": {}, "set": {"servin": {}}}])"))
             .suggestion.find("serving") != std::string::npos);
   CHECK(refusal(copying(R"([{"name": "a", "silicon": {}, "set": {"kernel": {"kernels[0].bytez": 1}}}])"))
@@ -161,6 +173,32 @@ TEST_CASE("the metrics of the contract are those of the best change, and the sam
   CHECK(evaluate(alone, "test", ".", library()).result.number("silicon.change.fp64.delta.die_area") > 20e-6);
 }
 
+TEST_CASE("more than the power cap allows is taken back in clock") {
+  // fp8 at eight times the rate of fp16: eight times 989 TFLOP/s at some 0.4 pJ a FLOP are 3 kW.
+  json::Value document = copying(
+      R"([{"name": "fp8", "silicon": {"fp8_rate": 8}, "set": {"kernel": {"kernels[0].precision": "fp8"}}}])");
+  json::set_path(document, "base.fp8_rate=0");
+  json::set_path(document,
+                 R"(workloads[0].scenario.kernels=[{"op": "gemm", "m": 16384, "n": 16384, "k": 16384}])");
+  const SiliconScenario s = resolved(document);
+  const SiliconOutcome o = study(s).changes[0];
+  CHECK(o.gains[0].slowed > 1.2);
+  CHECK(o.gains[0].watts == Approx(700.0).epsilon(1e-6));
+}
+
+TEST_CASE("collective workloads count the time of their last row, and faster is better") {
+  json::Value document = copying(R"([{"name": "links", "silicon": {"nvlinks": 2}}])");
+  json::set_path(document, R"(workloads[0].scenario={"schema": 1, "kind": "collective", "name": "c",
+    "machine": {"gpu": "H100-SXM5-80GB", "nodes": 1, "gpus_per_node": 8},
+    "collectives": ["all_reduce"], "bytes": [1048576, 268435456]})");
+  const SiliconScenario s = resolved(document);
+  const SiliconStudy out = study(s);
+  CHECK(out.runs[0].name == "collective.all_reduce[bytes=268435456].time");
+  // 18 links to 20: at most 11 % more bandwidth.
+  CHECK(out.changes[0].performance > 1.02);
+  CHECK(out.changes[0].performance < 20.0 / 18.0 + 1e-9);
+}
+
 TEST_CASE("answer: FP8 for a service of a 70B model pays by throughput, not by area") {
   const Answered a = answer("fp8-at-3-percent");
   const SiliconOutcome& fp8 = a.change("FP8, 3 % of the die");
@@ -175,7 +213,7 @@ TEST_CASE("answer: FP8 for a service of a 70B model pays by throughput, not by a
   CHECK(fp8.silicon.ratio(SiliconMetric::die_cost_usd).p50 == Approx(1.045).margin(0.02));
   CHECK(fp8.silicon.delta(SiliconMetric::die_cost_usd).p50 < 70.0);
   CHECK(fp8.tco_price < 1.005);
-  CHECK(fp8.swings.front().input.starts_with("gain of"));
+  CHECK(fp8.swings.front().input == "performance");
 }
 
 TEST_CASE("answer: two square millimetres buy links, not L2 and no SM; an empty HBM site is worth more") {
@@ -208,13 +246,17 @@ TEST_CASE("answer: FP64 at full rate is a few percent of the die, and only HPC g
   const double share = full.silicon.ratio(SiliconMetric::area_mm2).p50 - 1.0;
   CHECK(share > 0.035);
   CHECK(share < 0.12);  // not three times the die more
-  CHECK(full.gains[0].gain == Approx(2.0).epsilon(0.1));
+  // Twice the rate draws (by the power model) some 1,270 W of 700: about three quarters of the clock is left.
+  CHECK(full.gains[0].gain > 1.3);
+  CHECK(full.gains[0].gain < 1.7);
+  CHECK(full.gains[0].watts == Approx(700.0).epsilon(0.01));
+  CHECK(a.winner() == "nothing");  // no exposure prints that die
   CHECK(full.gains[1].gain == Approx(1.0).margin(0.001));
 }
 
 TEST_CASE("answer: INT4 weights need no silicon; sparsity pays where rows are many") {
   const Answered a = answer("int4-or-sparsity");
-  const SiliconOutcome& int4 = a.change("INT4 weights, no silicon");
+  const SiliconOutcome& int4 = a.change("INT4 weights (software)");
   const SiliconOutcome& sparse = a.change("2:4 sparsity");
   CHECK(int4.silicon.delta(SiliconMetric::area_mm2).p50 == Approx(0.0).margin(1e-9));
   CHECK(int4.gains[0].gain > 2.0);    // decode reads a quarter of the bytes

@@ -159,8 +159,7 @@ int sensitivity_command(const std::vector<std::string>& arguments) {
     throw UsageError{"sensitivity: a scenario file and a metric are wanted"};
   }
   const sim::ScenarioFile file = scenario_file(options, words[0]);
-  const std::vector<std::string>& headline = sim::headline_metrics(file.kind);
-  const std::string metric = words.size() == 2 ? words[1] : headline.empty() ? "" : headline.front();
+  const std::string metric = words.size() == 2 ? words[1] : "";
   sim::EvaluateAllOptions how = evaluate_options(options);
   how.each.formula = options.count("estimate") > 0;
   std::optional<ProgressBar> bar;

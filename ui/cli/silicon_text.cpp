@@ -53,8 +53,8 @@ std::string work_text(const sim::SiliconScenario& s, const sim::SiliconStudy& st
   for (std::size_t w = 0; w < study.runs.size(); ++w) {
     const sim::SiliconWorkload& workload = s.workloads[w];
     table.row({fmt::format("{} {}", w + 1, workload.name), percent(workload.weight),
-               short_name(workload.metric, workload.kind) + " " +
-                   metric_text(workload.metric, study.runs[w].metric),
+               short_name(study.runs[w].name, workload.kind) + " " +
+                   metric_text(study.runs[w].name, study.runs[w].metric),
                study.runs[w].bottleneck, fmt::format("{:.0f}", study.runs[w].watts)});
   }
   return "\n" + table.text();
@@ -70,7 +70,16 @@ std::string area_text(const sim::SiliconScenario& s, const sim::SiliconStudy& st
                fmt::format("{:+.1f}", c.delta(Metric::die_cost_usd).p50),
                range_text(c.delta(Metric::unit_cost_usd), "{:.0f}")});
   }
-  return "\n" + table.text();
+  std::string out = "\n" + table.text();
+  for (const std::size_t i : study.ranking) {
+    if (!s.changes[i].filled.empty()) {
+      out += wrap(fmt::format("{}: {} fills {:g} mm2", s.changes[i].name, s.changes[i].filled,
+                              *s.spec.budget.area_mm2),
+                  80, 2) +
+             "\n";
+    }
+  }
+  return out;
 }
 
 // A column for each workload, and all of them.
@@ -83,7 +92,7 @@ std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconSt
     header.push_back(std::to_string(w + 1));
     align.push_back(Align::right);
   }
-  for (const char* column : {"all", "80 %", "touches", "at best", "per W"}) {
+  for (const char* column : {"all", "80 %", "at best", "removes", "per W"}) {
     header.emplace_back(column);
     align.push_back(Align::right);
   }
@@ -99,8 +108,8 @@ std::string performance_text(const sim::SiliconScenario& s, const sim::SiliconSt
     row.push_back(runs ? fmt::format("{:+.0f}..{:+.0f}", 100.0 * (o.performance80.p10 - 1.0),
                                      100.0 * (o.performance80.p90 - 1.0))
                        : "-");
-    row.push_back(runs ? percent(o.touched) : "-");
-    row.push_back(runs ? fmt::format("{:.2f}x", o.bound) : "-");
+    row.push_back(runs && o.scales ? fmt::format("{:.2f}x", o.bound) : "-");
+    row.push_back(runs && o.scales ? percent(o.removable) : "-");
     row.push_back(runs ? short_change(o.perf_per_watt) : "-");
     table.row(std::move(row));
   }
@@ -127,25 +136,23 @@ std::string money_text(const sim::SiliconScenario& s, const sim::SiliconStudy& s
                usd > 0.0 ? fmt::format("{:+.3f}", saved / usd) : "-", budget});
   }
   return "\n" + table.text() +
-         styled(
-             wrap(fmt::format(
-                      "base: USD {:.2f} an owned GPU and hour; a mm2, a USD: percent of TCO saved for each "
-                      "mm2 of die, each USD of unit cost; touches: share of time within reach (Amdahl)",
-                      study.usd_per_gpu_hour),
-                  80, 2),
-             Style::dim) +
+         styled(wrap(fmt::format("base: USD {:.2f} an owned GPU and hour; a mm2, a USD: percent of TCO saved "
+                                 "for each mm2 of die, each USD of unit cost; at best, removes: with a "
+                                 "thousandfold of the effect (Amdahl)",
+                                 study.usd_per_gpu_hour),
+                     80, 2),
+                Style::dim) +
          "\n";
 }
 
 std::string tornado_text(const sim::SiliconScenario& s, const sim::SiliconStudy& study) {
-  const std::size_t best = study.winner.value_or(study.ranking.front());
+  const std::size_t best = study.foremost();
   const std::vector<sim::SiliconSwing>& swings = study.changes[best].swings;
   if (swings.empty()) {
     return "";
   }
-  Table table(
-      {"what it hangs on", "low", "high", "TCO at low", "at high"},
-      {Align::left, Align::right, Align::right, Align::right, Align::right});
+  Table table({"what it hangs on", "low", "high", "TCO at low", "at high"},
+              {Align::left, Align::right, Align::right, Align::right, Align::right});
   for (std::size_t i = 0; i < std::min<std::size_t>(6, swings.size()); ++i) {
     const sim::SiliconSwing& w = swings[i];
     table.row({w.input, fmt::format("{:.4g}", w.low), fmt::format("{:.4g}", w.high), change_text(w.at_low),
