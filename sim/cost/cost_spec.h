@@ -162,7 +162,7 @@ void describe(V& v, CostSpec& s) {
   v.field("utilisation", s.utilisation,
           "share of the hours in which the machine does what the scenario has it do",
           json::Range{.min = 0, .max = 1, .open_min = true});
-  v.field("spot_discount", s.spot_discount, "of the on-demand price", json::fraction());
+  v.field("spot_discount", s.spot_discount, "share taken off the on-demand price", json::fraction());
   v.field("interruptions_per_day", s.interruptions_per_day, "of one spot server", json::not_negative());
   v.field("hours_lost", s.hours_lost, "work and restart that a spot interruption costs (h)",
           json::not_negative());

@@ -51,6 +51,13 @@ void walk(const json::Value* a, const json::Value* b, const std::string& path,
     }
     return;
   }
+  const auto list = [](const json::Value* v) { return v != nullptr && v->is_array(); };
+  if (list(a) && list(b) && a->array().size() == b->array().size()) {
+    for (std::size_t i = 0; i < a->array().size(); ++i) {
+      walk(&a->array()[i], &b->array()[i], path + "[" + std::to_string(i) + "]", out);
+    }
+    return;
+  }
   const auto text = [](const json::Value* v) {
     return v == nullptr ? std::string("-") : v->is_string() ? v->string() : json::excerpt(*v);
   };

@@ -70,13 +70,17 @@ TEST_CASE("changed fields are found where they are") {
   CHECK(changes[0].b == "B");
   CHECK(changes[1].path == "m.node");
   CHECK(changes[1].a == "-");
-  CHECK(changes[2].path == "l");
+  CHECK(changes[2].path == "l");  // of another length, or not there
   CHECK(changes[2].b == "-");
 
   const json::Value plain = json::parse(R"({"gpu": "H100"})", "a");
   const json::Value over = json::parse(R"({"gpu": {"base": "H100", "l2_mib": 100}})", "b");
   const std::vector<FieldChange> one = changed_fields(plain, over);
   REQUIRE(one.size() == 1);
+  const json::Value m64 = json::parse(R"({"k": [{"m": 64}, {"m": 1}]})", "a");
+  const json::Value m128 = json::parse(R"({"k": [{"m": 128}, {"m": 1}]})", "b");
+  REQUIRE(changed_fields(m64, m128).size() == 1);
+  CHECK(changed_fields(m64, m128)[0].path == "k[0].m");
   CHECK(one[0].path == "gpu.l2_mib");
   CHECK(one[0].b == "100");
 }

@@ -222,7 +222,13 @@ sim::Asked changed(const sim::Asked& first, const std::string& changes) {
   std::size_t at = 0;
   while (at <= changes.size()) {
     const std::size_t end = std::min(changes.find(';', at), changes.size());
-    json::set_path(out.document, changes.substr(at, end - at));
+    try {
+      json::set_path(out.document, changes.substr(at, end - at));
+    } catch (const InputError& error) {
+      Problem problem = error.problems().front();
+      problem.path = "--with " + changes.substr(at, end - at).substr(0, 80);
+      throw InputError(std::move(problem));
+    }
     at = end + 1;
   }
   return out;

@@ -72,7 +72,17 @@ std::string ways_table(const CostReport& r) {
     }
     table.row(std::move(cells));
   }
-  return table.text();
+  const auto held = std::find_if(r.ways.begin(), r.ways.end(), [](const WayCost& cost) {
+    return cost.way.way != sim::Acquisition::on_demand && cost.way.way != sim::Acquisition::spot;
+  });
+  if (held == r.ways.end()) {
+    return table.text();
+  }
+  const double share = held->way[sim::CostInput::utilisation].mid;
+  const std::string note = fmt::format(
+      "of hours that work: reserved and owned ones are paid whether they do or not, and {:.0f} % of them do",
+      100.0 * share);
+  return table.text() + styled(wrap(note, 80, 2), Style::dim) + "\n";
 }
 
 std::string parts_text(const WayCost& owned) {

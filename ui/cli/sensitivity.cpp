@@ -27,7 +27,7 @@ po::options_description described() {
   add("json", "print one JSON object instead of text");
   add_scenario_options(options);
   add("jobs", po::value<int>()->default_value(default_jobs()), "runs at once");
-  add("top", po::value<std::size_t>()->default_value(12), "rows shown of each table");
+  add("top", po::value<int>()->default_value(12), "rows shown of each table");
   add("estimate", "training: the analytic formula instead of a simulation");
   add("quiet", "no progress on standard error");
   add("help", "this text");
@@ -160,6 +160,9 @@ int sensitivity_command(const std::vector<std::string>& arguments) {
   }
   const sim::ScenarioFile file = scenario_file(options, words[0]);
   const std::string metric = words.size() == 2 ? words[1] : "";
+  if (options["top"].as<int>() < 1) {
+    throw UsageError{"sensitivity: --top takes 1 or more"};
+  }
   sim::EvaluateAllOptions how = evaluate_options(options);
   how.each.formula = options.count("estimate") > 0;
   std::optional<ProgressBar> bar;
@@ -171,7 +174,7 @@ int sensitivity_command(const std::vector<std::string>& arguments) {
   const sim::Sensitivity s =
       sim::sensitivity_of({file.document, file.name, file.base_dir}, metric, library, how);
   bar.reset();
-  const std::size_t top = options["top"].as<std::size_t>();
+  const auto top = static_cast<std::size_t>(options["top"].as<int>());
   print(options.count("json") > 0
             ? json::dump(sim::sensitivity_json(s), 2) + "\n"
             : head_text(s, words[0]) + elasticities_text(s, top) + limits_text(s) + moves_text(s, top));
