@@ -47,7 +47,7 @@ std::optional<double> metric_of(const Answer& answer, const std::string& metric)
 
 // Whether the cost of a changed machine is in the cost model: that of GPUs and nodes is, of more or faster
 // NICs it is not.
-bool priced(const Move& move) {
+bool priced(const SingleChange& move) {
   return std::none_of(move.sets.begin(), move.sets.end(),
                       [](const std::string& set) { return set.starts_with("machine.nic"); });
 }
@@ -220,7 +220,7 @@ class Study {
   }
 
   void ask_moves(Batch& batch) {
-    for (const Move& move : moves_of(out_.result.scenario, library_)) {
+    for (const SingleChange& move : single_changes_of(out_.result.scenario, library_)) {
       Asked changed = scenario_;
       for (const std::string& set : move.sets) {
         json::set_path(changed.document, set);
@@ -230,13 +230,13 @@ class Study {
     }
   }
 
-  void keep_move(const Move& move, const Answer& answer) {
+  void keep_move(const SingleChange& move, const Answer& answer) {
     const std::optional<double> metric = metric_of(answer, out_.metric);
     if (!metric || !(*metric > 0.0)) {
       ++out_.moves_refused;
       return;
     }
-    MoveOutcome outcome;
+    ChangeOutcome outcome;
     outcome.move = move;
     outcome.metric = *metric;
     outcome.gain = gain(*metric);
@@ -327,7 +327,7 @@ json::Value sensitivity_json(const Sensitivity& s) {
     one["gain"] = limit.gain;
     limits.push_back(std::move(one));
   }
-  for (const MoveOutcome& outcome : s.moves) {
+  for (const ChangeOutcome& outcome : s.moves) {
     json::Value one, sets{json::Array{}};
     for (const std::string& set : outcome.move.sets) {
       sets.push_back(json::Value(set));

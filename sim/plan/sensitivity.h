@@ -9,8 +9,8 @@
 
 #include <functional>
 
-#include "sim/plan/moves.h"
 #include "sim/plan/parameters.h"
+#include "sim/plan/single_changes.h"
 #include "sim/run/evaluate_all.h"
 
 namespace gpuplan::sim {
@@ -30,8 +30,8 @@ struct FreeResource {
   double gain = 1.0;    // at best: how many times better the metric gets; 1 where it gets worse
 };
 
-struct MoveOutcome {
-  Move move;
+struct ChangeOutcome {
+  SingleChange move;
   double metric = 0.0;
   double gain = 1.0;  // > 1: better
   std::optional<std::array<double, 2>> gain80;
@@ -46,12 +46,12 @@ struct Sensitivity {
   std::vector<Elasticity> elasticities;  // strongest first
   std::vector<std::string> fixed;        // parameters that no change alone leaves valid
   std::vector<FreeResource> limits;      // largest gain first
-  std::vector<MoveOutcome> moves;        // best first; those that gain
+  std::vector<ChangeOutcome> moves;      // best first; those that gain
   std::size_t moves_tried = 0, moves_refused = 0, runs = 0;
 };
 
-// `metric` must be one of the result's numbers (empty: the first headline): InputError with the nearest where it is not. A scenario that
-// does not fit in memory is an InputError too.
+// `metric` must be one of the result's numbers (empty: the first headline): InputError with the nearest where
+// it is not. A scenario that does not fit in memory is an InputError too.
 Sensitivity sensitivity_of(const Asked& scenario, const std::string& metric, const Library& library,
                            const EvaluateAllOptions& options);
 

@@ -96,7 +96,7 @@ TEST_CASE("single changes are found, tried, and ranked by gain") {
   // Half the bytes of the weights: at least a fifth faster, at most twice. And every gain is a run of its
   // own.
   bool found = false;
-  for (const MoveOutcome& one : s.moves) {
+  for (const ChangeOutcome& one : s.moves) {
     if (one.move.sets == std::vector<std::string>{"precision.weights=fp8", "precision.activations=null"}) {
       found = true;
       CHECK(one.gain > 1.2);

@@ -119,7 +119,7 @@ std::string moves_text(const sim::Sensitivity& s, std::size_t top) {
   Table table({"change", "of", "then", "gain", "80 %", "cost"},
               {Align::left, Align::left, Align::right, Align::right, Align::right, Align::right});
   for (std::size_t i = 0; i < std::min(top, s.moves.size()); ++i) {
-    const sim::MoveOutcome& m = s.moves[i];
+    const sim::ChangeOutcome& m = s.moves[i];
     table.row({m.move.text, std::string(name_of(m.move.kind)), metric_text(s.metric, m.metric),
                fmt::format("{:.2f}x", m.gain),
                m.gain80 ? fmt::format("{:.2f}..{:.2f}", (*m.gain80)[0], (*m.gain80)[1]) : "-",
@@ -133,8 +133,8 @@ std::string moves_text(const sim::Sensitivity& s, std::size_t top) {
                80, 2),
           Style::dim) +
       "\n";
-  const auto best = std::find_if(s.moves.begin(), s.moves.end(), [](const sim::MoveOutcome& m) {
-    return m.move.kind == sim::MoveKind::setting;
+  const auto best = std::find_if(s.moves.begin(), s.moves.end(), [](const sim::ChangeOutcome& m) {
+    return m.move.kind == sim::ChangeKind::setting;
   });
   if (best != s.moves.end()) {
     out += wrap(fmt::format("best with the same hardware and numbers: {} ({:.2f}x)", best->move.text,

@@ -10,16 +10,16 @@
 
 namespace gpuplan::sim {
 
-enum class MoveKind { setting, format, machine };
-std::string_view name_of(MoveKind kind);
+enum class ChangeKind { setting, format, machine };
+std::string_view name_of(ChangeKind kind);
 
-struct Move {
+struct SingleChange {
   std::string text;               // "tensor_parallel = 2, replicas = 2"
   std::vector<std::string> sets;  // PATH=VALUE, all of them together
-  MoveKind kind = MoveKind::setting;
+  ChangeKind kind = ChangeKind::setting;
 };
 
 // Of a resolved scenario. Not all of them are valid: what is refused is no move.
-std::vector<Move> moves_of(const json::Value& resolved, const Library& library);
+std::vector<SingleChange> single_changes_of(const json::Value& resolved, const Library& library);
 
 }  // namespace gpuplan::sim

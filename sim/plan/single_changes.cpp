@@ -1,4 +1,4 @@
-#include "sim/plan/moves.h"
+#include "sim/plan/single_changes.h"
 
 #include <fmt/format.h>
 
@@ -18,13 +18,13 @@ namespace {
 // Parts of a scenario whose choices are somebody's to make; the work itself is given.
 struct Part {
   std::string_view path;
-  MoveKind kind;
+  ChangeKind kind;
 };
-constexpr std::array kServing = {Part{"precision", MoveKind::format}, Part{"engine", MoveKind::setting}};
+constexpr std::array kServing = {Part{"precision", ChangeKind::format}, Part{"engine", ChangeKind::setting}};
 constexpr std::array kTraining = {
-    Part{"recompute", MoveKind::setting},   Part{"offload", MoveKind::setting},
-    Part{"parallelism", MoveKind::setting}, Part{"software", MoveKind::setting},
-    Part{"precision", MoveKind::format},    Part{"optimizer", MoveKind::format}};
+    Part{"recompute", ChangeKind::setting},   Part{"offload", ChangeKind::setting},
+    Part{"parallelism", ChangeKind::setting}, Part{"software", ChangeKind::setting},
+    Part{"precision", ChangeKind::format},    Part{"optimizer", ChangeKind::format}};
 // Counts worth doubling and halving.
 constexpr std::array kDoubled = {
     "engine.max_num_seqs",        "engine.max_num_batched_tokens", "engine.block_size", "batch.micro_batch",
@@ -47,9 +47,9 @@ class Builder {
  public:
   explicit Builder(const json::Value& resolved) : resolved_(resolved) {}
 
-  void add(const std::vector<std::pair<std::string, json::Value>>& sets, MoveKind kind,
+  void add(const std::vector<std::pair<std::string, json::Value>>& sets, ChangeKind kind,
            std::string text = "") {
-    Move move;
+    SingleChange move;
     move.kind = kind;
     for (const auto& [path, value] : sets) {
       move.sets.push_back(path + "=" + text_of(value));
@@ -64,7 +64,7 @@ class Builder {
   }
 
   // Every other choice of each enum and switch below `schema`.
-  void choices(const json::Value& schema, const std::string& path, MoveKind kind) {
+  void choices(const json::Value& schema, const std::string& path, ChangeKind kind) {
     if (std::find(kGiven.begin(), kGiven.end(), path) != kGiven.end()) {
       return;
     }
@@ -98,7 +98,7 @@ class Builder {
   }
 
   // `path` x 2 and / 2, and `other` the other way, so that their product stays.
-  void trade(const std::string& path, const std::string& other, MoveKind kind) {
+  void trade(const std::string& path, const std::string& other, ChangeKind kind) {
     const double now = number(path), against = number(other);
     if (now < 1.0 || against < 1.0) {
       return;
@@ -114,14 +114,16 @@ class Builder {
   void doubled(const std::string& path) {
     const double now = number(path);
     if (now >= 1.0) {
-      add({{path, whole(2.0 * now)}}, path.starts_with("machine.") ? MoveKind::machine : MoveKind::setting);
+      add({{path, whole(2.0 * now)}},
+          path.starts_with("machine.") ? ChangeKind::machine : ChangeKind::setting);
       if (std::fmod(now, 2.0) == 0.0) {
-        add({{path, whole(now / 2.0)}}, path.starts_with("machine.") ? MoveKind::machine : MoveKind::setting);
+        add({{path, whole(now / 2.0)}},
+            path.starts_with("machine.") ? ChangeKind::machine : ChangeKind::setting);
       }
     }
   }
 
-  std::vector<Move> moves;
+  std::vector<SingleChange> moves;
 
  private:
   const json::Value& resolved_;
@@ -143,7 +145,7 @@ void other_gpus(const json::Value& resolved, const Library& library, Builder& bu
     if (named != nullptr && named->is_string() && !named->string().empty() && node != nullptr) {
       sets.emplace_back("machine.node", json::Value(node->name));
     }
-    builder.add(sets, MoveKind::machine);
+    builder.add(sets, ChangeKind::machine);
   }
 }
 
@@ -154,17 +156,17 @@ void serving_moves(Builder& b) {
   }
   for (const char* format : {"fp8", "int4"}) {
     b.add({{"precision.weights", json::Value(format)}, {"precision.activations", json::Value()}},
-          MoveKind::format, fmt::format("precision.weights = {}", format));
+          ChangeKind::format, fmt::format("precision.weights = {}", format));
   }
   b.add({{"precision.weights", json::Value("fp8")},
          {"precision.activations", json::Value()},
          {"precision.kv", json::Value("fp8")}},
-        MoveKind::format, "precision.weights = precision.kv = fp8");
-  b.trade("parallelism.tensor_parallel", "parallelism.replicas", MoveKind::setting);
+        ChangeKind::format, "precision.weights = precision.kv = fp8");
+  b.trade("parallelism.tensor_parallel", "parallelism.replicas", ChangeKind::setting);
   const double gpus = b.number("machine.gpus"), replicas = b.number("parallelism.replicas");
   b.add({{"machine.gpus", Builder::whole(2.0 * gpus)},
          {"parallelism.replicas", Builder::whole(2.0 * replicas)}},
-        MoveKind::machine);
+        ChangeKind::machine);
 }
 
 void training_moves(Builder& b) {
@@ -172,34 +174,34 @@ void training_moves(Builder& b) {
   for (const Part& part : kTraining) {
     b.choices(*schema.find("properties")->find(part.path), std::string(part.path), part.kind);
   }
-  b.trade("parallelism.tensor", "parallelism.data", MoveKind::setting);
-  b.trade("parallelism.pipeline", "parallelism.data", MoveKind::setting);
-  b.trade("parallelism.context", "parallelism.data", MoveKind::setting);
-  b.trade("parallelism.tensor", "parallelism.pipeline", MoveKind::setting);
+  b.trade("parallelism.tensor", "parallelism.data", ChangeKind::setting);
+  b.trade("parallelism.pipeline", "parallelism.data", ChangeKind::setting);
+  b.trade("parallelism.context", "parallelism.data", ChangeKind::setting);
+  b.trade("parallelism.tensor", "parallelism.pipeline", ChangeKind::setting);
   const double nodes = b.number("machine.nodes"), data = b.number("parallelism.data");
   b.add({{"machine.nodes", Builder::whole(2.0 * nodes)}, {"parallelism.data", Builder::whole(2.0 * data)}},
-        MoveKind::machine);
+        ChangeKind::machine);
   const double nic = b.number("machine.nic_bandwidth");
   if (nic > 0.0) {
-    b.add({{"machine.nic_bandwidth", json::Value(2.0 * nic)}}, MoveKind::machine);
+    b.add({{"machine.nic_bandwidth", json::Value(2.0 * nic)}}, ChangeKind::machine);
   }
 }
 
 }  // namespace
 
-std::string_view name_of(MoveKind kind) {
+std::string_view name_of(ChangeKind kind) {
   switch (kind) {
-    case MoveKind::setting:
+    case ChangeKind::setting:
       return "setting";
-    case MoveKind::format:
+    case ChangeKind::format:
       return "format";
-    case MoveKind::machine:
+    case ChangeKind::machine:
       return "machine";
   }
   return "";
 }
 
-std::vector<Move> moves_of(const json::Value& resolved, const Library& library) {
+std::vector<SingleChange> single_changes_of(const json::Value& resolved, const Library& library) {
   Builder builder(resolved);
   const json::Value* kind = resolved.find("kind");
   const std::string name = kind != nullptr && kind->is_string() ? kind->string() : "";
@@ -213,9 +215,9 @@ std::vector<Move> moves_of(const json::Value& resolved, const Library& library) 
   }
   other_gpus(resolved, library, builder);
   // A choice may be found twice: as the schema lists it and as a change that takes another along.
-  std::vector<Move> out;
-  for (Move& move : builder.moves) {
-    const auto same = [&](const Move& other) { return other.text == move.text; };
+  std::vector<SingleChange> out;
+  for (SingleChange& move : builder.moves) {
+    const auto same = [&](const SingleChange& other) { return other.text == move.text; };
     const auto at = std::find_if(out.begin(), out.end(), same);
     if (at == out.end()) {
       out.push_back(std::move(move));
