@@ -6,8 +6,7 @@ TEST_CASE("a silicon scenario prints silicon, performance and money at 80 column
   const Answer text = gpuplan_command("run --quiet " + file);
   CHECK(text.code == 0);
   CHECK(widest_line(text.out).first <= 80);
-  for (const char* part :
-       {"unit USD more", "at best", "cost of the work", "the assumption that dominates"}) {
+  for (const char* part : {"unit USD more", "at best", "cost of the work", "the assumption that dominates"}) {
     CHECK(text.out.find(part) != std::string::npos);
   }
   const Answer json = gpuplan_command("run --quiet --json " + file);
