@@ -1,7 +1,8 @@
 #include "hwmodels/catalogue/entry.h"
 
 #include <algorithm>
-#include <filesystem>
+
+#include "hwmodels/json/folder.h"
 
 namespace gpuplan::catalogue {
 
@@ -26,20 +27,7 @@ std::string folder(const std::string& data_dir, std::string_view name) {
 }
 
 std::vector<std::string> json_files(const std::string& directory) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->path().extension() == ".json") {
-      out.push_back(it->path().string());
-    }
-  }
-  if (error) {
-    throw InputError(
-        Problem{directory, error.message(), "the catalogue's data folder (is GPUPLAN_DATA right?)", ""});
-  }
-  std::sort(out.begin(), out.end());
-  return out;
+  return json::files_of(directory, "the catalogue's data folder (is GPUPLAN_DATA right?)");
 }
 
 SourceTable read_sources(const std::string& data_dir) {

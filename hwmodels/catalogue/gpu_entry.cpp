@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "hwmodels/catalogue/entry.h"
+#include "hwmodels/catalogue/gpu_number.h"
 
 namespace gpuplan {
 
@@ -12,6 +13,7 @@ struct NumberField {
   bool integer;
   json::Range range;
   void (*set)(Gpu&, double);
+  double (*get)(const Gpu&);
 };
 
 struct TextField {
@@ -44,35 +46,60 @@ constexpr json::Range kCount{.min = 0, .max = 1e9};
 constexpr json::Range kAmount{.min = 0, .max = 1e9};
 
 const NumberField kNumbers[] = {
-    {"sm_count", true, {.min = 1, .max = 1e6}, [](Gpu& g, double v) { g.sm_count = static_cast<int>(v); }},
-    {"boost_clock_mhz", false, json::positive(), [](Gpu& g, double v) { g.boost_clock = Hertz(v * 1e6); }},
+    {"sm_count",
+     true,
+     {.min = 1, .max = 1e6},
+     [](Gpu& g, double v) { g.sm_count = static_cast<int>(v); },
+     [](const Gpu& g) -> double { return g.sm_count; }},
+    {"boost_clock_mhz", false, json::positive(), [](Gpu& g, double v) { g.boost_clock = Hertz(v * 1e6); },
+     [](const Gpu& g) -> double { return g.boost_clock.si() * 1e-6; }},
     {"vector_fp32_tflops", false, kAmount,
-     [](Gpu& g, double v) { set_vector_peak(g, &Gpu::vector_fp32_peak, Precision::fp32, v); }},
+     [](Gpu& g, double v) { set_vector_peak(g, &Gpu::vector_fp32_peak, Precision::fp32, v); },
+     [](const Gpu& g) -> double { return g.vector_fp32_peak.si() * 1e-12; }},
     {"vector_fp64_tflops", false, kAmount,
-     [](Gpu& g, double v) { set_vector_peak(g, &Gpu::vector_fp64_peak, Precision::fp64, v); }},
-    {"sparse_factor", false, {.min = 1, .max = 16}, [](Gpu& g, double v) { g.sparse_factor = v; }},
-    {"memory_gb", false, json::positive(), [](Gpu& g, double v) { g.memory = Bytes(v * 1e9); }},
+     [](Gpu& g, double v) { set_vector_peak(g, &Gpu::vector_fp64_peak, Precision::fp64, v); },
+     [](const Gpu& g) -> double { return g.vector_fp64_peak.si() * 1e-12; }},
+    {"sparse_factor",
+     false,
+     {.min = 1, .max = 16},
+     [](Gpu& g, double v) { g.sparse_factor = v; },
+     [](const Gpu& g) -> double { return g.sparse_factor; }},
+    {"memory_gb", false, json::positive(), [](Gpu& g, double v) { g.memory = Bytes(v * 1e9); },
+     [](const Gpu& g) -> double { return g.memory.si() * 1e-9; }},
     {"memory_bandwidth_gbps", false, json::positive(),
-     [](Gpu& g, double v) { g.memory_bandwidth = BytesPerSecond(v * 1e9); }},
-    {"l2_mib", false, kAmount, [](Gpu& g, double v) { g.l2 = Bytes(v * 1048576.0); }},
-    {"l2_mb", false, kAmount, [](Gpu& g, double v) { g.l2 = Bytes(v * 1e6); }},
+     [](Gpu& g, double v) { g.memory_bandwidth = BytesPerSecond(v * 1e9); },
+     [](const Gpu& g) -> double { return g.memory_bandwidth.si() * 1e-9; }},
+    {"l2_mib", false, kAmount, [](Gpu& g, double v) { g.l2 = Bytes(v * 1048576.0); },
+     [](const Gpu& g) -> double { return g.l2.si() / 1048576.0; }},
+    {"l2_mb", false, kAmount, [](Gpu& g, double v) { g.l2 = Bytes(v * 1e6); },
+     [](const Gpu& g) -> double { return g.l2.si() * 1e-6; }},
     {"shared_memory_kib_per_sm", false, kAmount,
-     [](Gpu& g, double v) { g.shared_memory_per_sm = Bytes(v * 1024.0); }},
-    {"registers_per_sm", true, kCount, [](Gpu& g, double v) { g.registers_per_sm = static_cast<int>(v); }},
-    {"max_warps_per_sm", true, kCount, [](Gpu& g, double v) { g.max_warps_per_sm = static_cast<int>(v); }},
+     [](Gpu& g, double v) { g.shared_memory_per_sm = Bytes(v * 1024.0); },
+     [](const Gpu& g) -> double { return g.shared_memory_per_sm.si() / 1024.0; }},
+    {"registers_per_sm", true, kCount, [](Gpu& g, double v) { g.registers_per_sm = static_cast<int>(v); },
+     [](const Gpu& g) -> double { return g.registers_per_sm; }},
+    {"max_warps_per_sm", true, kCount, [](Gpu& g, double v) { g.max_warps_per_sm = static_cast<int>(v); },
+     [](const Gpu& g) -> double { return g.max_warps_per_sm; }},
     {"scale_up_bandwidth_gbps", false, kAmount,
-     [](Gpu& g, double v) { g.scale_up_bandwidth = BytesPerSecond(v * 1e9); }},
-    {"scale_up_links", true, kCount, [](Gpu& g, double v) { g.scale_up_links = static_cast<int>(v); }},
+     [](Gpu& g, double v) { g.scale_up_bandwidth = BytesPerSecond(v * 1e9); },
+     [](const Gpu& g) -> double { return g.scale_up_bandwidth.si() * 1e-9; }},
+    {"scale_up_links", true, kCount, [](Gpu& g, double v) { g.scale_up_links = static_cast<int>(v); },
+     [](const Gpu& g) -> double { return g.scale_up_links; }},
     {"pcie_generation",
      true,
      {.min = 0, .max = 16},
-     [](Gpu& g, double v) { g.pcie_generation = static_cast<int>(v); }},
+     [](Gpu& g, double v) { g.pcie_generation = static_cast<int>(v); },
+     [](const Gpu& g) -> double { return g.pcie_generation; }},
     {"pcie_bandwidth_gbps", false, kAmount,
-     [](Gpu& g, double v) { g.pcie_bandwidth = BytesPerSecond(v * 1e9); }},
+     [](Gpu& g, double v) { g.pcie_bandwidth = BytesPerSecond(v * 1e9); },
+     [](const Gpu& g) -> double { return g.pcie_bandwidth.si() * 1e-9; }},
     {"c2c_bandwidth_gbps", false, kAmount,
-     [](Gpu& g, double v) { g.c2c_bandwidth = BytesPerSecond(v * 1e9); }},
-    {"tdp_w", false, kAmount, [](Gpu& g, double v) { g.tdp = Watts(v); }},
-    {"die_area_mm2", false, kAmount, [](Gpu& g, double v) { g.die_area = SquareMetres(v * 1e-6); }},
+     [](Gpu& g, double v) { g.c2c_bandwidth = BytesPerSecond(v * 1e9); },
+     [](const Gpu& g) -> double { return g.c2c_bandwidth.si() * 1e-9; }},
+    {"tdp_w", false, kAmount, [](Gpu& g, double v) { g.tdp = Watts(v); },
+     [](const Gpu& g) -> double { return g.tdp.si(); }},
+    {"die_area_mm2", false, kAmount, [](Gpu& g, double v) { g.die_area = SquareMetres(v * 1e-6); },
+     [](const Gpu& g) -> double { return g.die_area.si() * 1e6; }},
 };
 
 // Facts with a source.
@@ -335,6 +362,11 @@ class Overrides {
 
 Gpu with_overrides(const Gpu& base, const json::Value& overrides, const std::string& path) {
   return Overrides(base, path).apply(overrides);
+}
+
+std::optional<double> gpu_number(const Gpu& gpu, std::string_view field) {
+  const NumberField* found = find(kNumbers, field);
+  return found == nullptr ? std::nullopt : std::optional(found->get(gpu));
 }
 
 }  // namespace gpuplan

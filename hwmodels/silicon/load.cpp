@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "hwmodels/json/folder.h"
 #include "hwmodels/silicon/silicon_model.h"
 
 namespace gpuplan::silicon {
@@ -9,18 +10,11 @@ namespace gpuplan::silicon {
 namespace {
 
 std::vector<std::string> json_files(const std::filesystem::path& folder) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
-    if (file.path().extension() == ".json") {
-      out.push_back(file.path().string());
-    }
+  constexpr const char* what = "files of the silicon models";
+  std::vector<std::string> out = json::files_of(folder.string(), what);
+  if (out.empty()) {
+    throw InputError(Problem{folder.string(), "no file", what, ""});
   }
-  if (error || out.empty()) {
-    throw InputError(
-        Problem{folder.string(), error ? error.message() : "no file", "files of the silicon models", ""});
-  }
-  std::sort(out.begin(), out.end());
   return out;
 }
 

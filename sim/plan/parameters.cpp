@@ -4,31 +4,28 @@
 #include <array>
 #include <cmath>
 
+#include "hwmodels/catalogue/gpu_number.h"
 #include "hwmodels/json/path.h"
 
 namespace gpuplan::sim {
 
 namespace {
 
-struct GpuField {
-  const char* name;
-  bool integer;
-  double (*value)(const Gpu&);
-};
-constexpr std::array kGpuFields = {
-    GpuField{"sm_count", true, [](const Gpu& g) { return static_cast<double>(g.sm_count); }},
-    GpuField{"boost_clock_mhz", false, [](const Gpu& g) { return g.boost_clock.si() * 1e-6; }},
-    GpuField{"memory_gb", false, [](const Gpu& g) { return g.memory.si() * 1e-9; }},
-    GpuField{"memory_bandwidth_gbps", false, [](const Gpu& g) { return g.memory_bandwidth.si() * 1e-9; }},
-    GpuField{"l2_mib", false, [](const Gpu& g) { return g.l2.si() / 1048576.0; }},
-    GpuField{"shared_memory_kib_per_sm", false,
-             [](const Gpu& g) { return g.shared_memory_per_sm.si() / 1024.0; }},
-    GpuField{"scale_up_bandwidth_gbps", false, [](const Gpu& g) { return g.scale_up_bandwidth.si() * 1e-9; }},
-    GpuField{"pcie_bandwidth_gbps", false, [](const Gpu& g) { return g.pcie_bandwidth.si() * 1e-9; }},
-    GpuField{"c2c_bandwidth_gbps", false, [](const Gpu& g) { return g.c2c_bandwidth.si() * 1e-9; }},
-    GpuField{"vector_fp32_tflops", false, [](const Gpu& g) { return g.vector_fp32_peak.si() * 1e-12; }},
-    GpuField{"vector_fp64_tflops", false, [](const Gpu& g) { return g.vector_fp64_peak.si() * 1e-12; }},
-    GpuField{"tdp_w", false, [](const Gpu& g) { return g.tdp.si(); }}};
+constexpr std::string_view kSmCount = "sm_count";
+
+// Fields of a GPU that work can feel, or its power limit.
+constexpr std::array kGpuFields = {"sm_count",
+                                   "boost_clock_mhz",
+                                   "memory_gb",
+                                   "memory_bandwidth_gbps",
+                                   "l2_mib",
+                                   "shared_memory_kib_per_sm",
+                                   "scale_up_bandwidth_gbps",
+                                   "pcie_bandwidth_gbps",
+                                   "c2c_bandwidth_gbps",
+                                   "vector_fp32_tflops",
+                                   "vector_fp64_tflops",
+                                   "tdp_w"};
 
 // {"base": name, fields...} of a GPU or model that may be given by name alone.
 json::Value& opened(json::Value& document, const std::string& path, const json::Value& as_resolved) {
@@ -51,9 +48,8 @@ void add_gpu(const json::Value& resolved, const Library& library, std::vector<Pa
     return;
   }
   const json::Value named = *json::find_at(resolved, "machine.gpu");
-  for (const GpuField& field : kGpuFields) {
-    const std::string name = field.name;
-    out.push_back({"machine.gpu." + name, "hardware", field.value(*gpu), field.integer,
+  for (const std::string name : kGpuFields) {
+    out.push_back({"machine.gpu." + name, "hardware", gpu_number(*gpu, name).value_or(0.0), name == kSmCount,
                    [named, name](json::Value& document, double value) {
                      set_gpu_field(document, named, name, value);
                    }});
@@ -161,7 +157,7 @@ std::optional<Gpu> gpu_of(const json::Value& resolved, const Library& library) {
 void set_gpu_field(json::Value& document, const json::Value& resolved_gpu, const std::string& field,
                    double value) {
   opened(document, "machine.gpu", resolved_gpu);
-  const bool whole = field == "sm_count";
+  const bool whole = field == kSmCount;
   json::set_value(document, "machine.gpu." + field,
                   whole ? json::Value(static_cast<std::int64_t>(std::llround(value))) : json::Value(value),
                   field);

@@ -105,8 +105,7 @@ class Study {
       throw InputError(Problem{scenario_.name, answer.why, "a scenario that fits", ""});
     }
     if (out_.metric.empty()) {
-      const json::Value* kind = answer.result.scenario.find("kind");
-      out_.metric = default_metric(kind != nullptr && kind->is_string() ? kind->string() : "", answer.result);
+      out_.metric = default_metric(answer.result);
     }
     const Metric* metric = answer.result.find(out_.metric);
     if (metric == nullptr || !metric->value.is_number()) {

@@ -1,12 +1,20 @@
 #include "sim/report/default_metric.h"
 
-#include "sim/report/metric_sense.h"
+#include <array>
 
 namespace gpuplan::sim {
 
-std::string default_metric(std::string_view kind, const Result& result) {
+namespace {
+
+constexpr std::array kFirst = {"serving.tpot.mean", "serving.ttft.mean", "training.step_time",
+                               "kernel.time",       "collective.time",   "silicon.delta.performance",
+                               "silicon.die_cost"};
+
+}  // namespace
+
+std::string default_metric(const Result& result) {
   const auto counts = [&](const Metric& one) { return one.value.is_number() && one.value.number() > 0.0; };
-  for (const std::string& name : headline_metrics(kind)) {
+  for (const char* name : kFirst) {
     const Metric* found = result.find(name);
     if (found != nullptr && counts(*found)) {
       return name;

@@ -2,14 +2,12 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "sim/report/result.h"
 
 namespace gpuplan::sim {
 
-// The metric to ask for where none is named: the first headline that the result has, else the time of the
-// last row of a table. Empty where there is neither.
-std::string default_metric(std::string_view kind, const Result& result);
+// What its kind is asked for first; of a table of rows the time of the last. Empty where there is neither.
+std::string default_metric(const Result& result);
 
 }  // namespace gpuplan::sim

@@ -1,6 +1,7 @@
 #include "sim/report/metric_sense.h"
 
 #include <array>
+#include <string>
 
 namespace gpuplan::sim {
 
@@ -114,31 +115,6 @@ bool is_exact(std::string_view metric) {
     }
   }
   return false;
-}
-
-const std::vector<std::string>& headline_metrics(std::string_view kind) {
-  static const std::vector<std::string> serving = {"serving.tpot.mean",
-                                                   "serving.ttft.mean",
-                                                   "serving.ttft.p99",
-                                                   "serving.e2e.mean",
-                                                   "serving.output_tokens_per_s_per_gpu",
-                                                   "serving.slo_attainment",
-                                                   "cost.usd_per_million_output_tokens"};
-  static const std::vector<std::string> training = {
-      "training.step_time", "training.tokens_per_s_per_gpu", "training.samples_per_s_per_gpu",
-      "training.mfu",       "training.memory.total_per_gpu", "cost.usd_per_million_tokens"};
-  static const std::vector<std::string> kernel = {"kernel.time", "kernel.fraction_of_peak",
-                                                  "kernel.hbm_bytes", "kernel.intensity"};
-  static const std::vector<std::string> collective = {"collective.time", "collective.busbw"};
-  static const std::vector<std::string> silicon = {"silicon.delta.performance", "silicon.delta.tco",
-                                                   "silicon.die_cost", "silicon.yield"};
-  static const std::vector<std::string> none;
-  return kind == "serving"      ? serving
-         : kind == "training"   ? training
-         : kind == "kernel"     ? kernel
-         : kind == "collective" ? collective
-         : kind == "silicon"    ? silicon
-                                : none;
 }
 
 }  // namespace gpuplan::sim

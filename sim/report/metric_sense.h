@@ -1,9 +1,7 @@
 // What a metric's name says of it: its unit, and whether less or more of it is better.
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace gpuplan::sim {
 
@@ -16,8 +14,5 @@ std::string_view unit_of(std::string_view metric);
 
 // Whether it follows from the scenario by arithmetic alone, so that no error of a model is in it.
 bool is_exact(std::string_view metric);
-
-// The metrics a reader looks at first, of a kind of scenario.
-const std::vector<std::string>& headline_metrics(std::string_view kind);
 
 }  // namespace gpuplan::sim

@@ -23,7 +23,7 @@ struct Question {
   const json::Value& document;
   const std::string& name;
   const std::string& base_dir;
-  const Library& library;
+  const Library& catalogues;
   const EvaluateOptions& options;
 };
 
@@ -33,25 +33,25 @@ Evaluation refused(std::string why) { return {false, std::move(why), {}}; }
 std::string gigabytes(Bytes bytes) { return fmt::format("{:.1f} GB", bytes.si() * 1e-9); }
 
 Evaluation serving(const Question& q) {
-  const ServingScenario scenario = resolve_serving(q.document, q.name, q.base_dir, q.library);
+  const ServingScenario scenario = resolve_serving(q.document, q.name, q.base_dir, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
-  if (const std::optional<DoesNotFit> misfit = check_fit(scenario, q.library)) {
+  if (const std::optional<DoesNotFit> misfit = check_fit(scenario, q.catalogues)) {
     return refused("does not fit: " + gigabytes(misfit->short_by) + " short");
   }
-  ServingOutcome outcome = simulate_serving(scenario, q.library.data_dir);
-  return ran(report_serving(scenario, outcome, q.library));
+  ServingOutcome outcome = simulate_serving(scenario, q.catalogues.data_dir);
+  return ran(report_serving(scenario, outcome, q.catalogues));
 }
 
 Evaluation training_study(const Question& q) {
-  const TrainingStudy study = resolve_training_study(q.document, q.name, q.base_dir, q.library);
+  const TrainingStudy study = resolve_training_study(q.document, q.name, q.base_dir, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
   ComparisonOptions how;
   how.formula = q.options.formula;
-  const TrainingComparison comparison = compare_training(study, q.library, how);
+  const TrainingComparison comparison = compare_training(study, q.catalogues, how);
   const CaseOutcome& first = comparison.variants.front();
   return first.runs() ? ran(first.result) : refused(first.why_not);
 }
@@ -60,54 +60,54 @@ Evaluation training(const Question& q) {
   if (compares_training(q.document)) {
     return training_study(q);
   }
-  const TrainingScenario scenario = resolve_training(q.document, q.name, q.base_dir, q.library);
+  const TrainingScenario scenario = resolve_training(q.document, q.name, q.base_dir, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
-  if (const std::optional<TrainingMisfit> misfit = check_training_fit(scenario, q.library)) {
+  if (const std::optional<TrainingMisfit> misfit = check_training_fit(scenario, q.catalogues)) {
     return refused(fmt::format("does not fit: {} short in {}", gigabytes(misfit->short_by), misfit->place));
   }
-  const TrainingOutcome outcome =
-      q.options.formula ? estimate_training(scenario, q.library) : simulate_training(scenario, q.library);
-  return ran(report_training(scenario, outcome, q.library));
+  const TrainingOutcome outcome = q.options.formula ? estimate_training(scenario, q.catalogues)
+                                                    : simulate_training(scenario, q.catalogues);
+  return ran(report_training(scenario, outcome, q.catalogues));
 }
 
 Evaluation kernel(const Question& q) {
-  const KernelScenario scenario = resolve_kernels(q.document, q.name, q.base_dir, q.library);
+  const KernelScenario scenario = resolve_kernels(q.document, q.name, q.base_dir, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
-  const KernelPricer pricer(scenario, q.library);
+  const KernelPricer pricer(scenario, q.catalogues);
   const std::vector<KernelRow> rows = price_kernels(scenario, pricer);
   if (std::none_of(rows.begin(), rows.end(),
                    [](const KernelRow& row) { return row.outcome.refusal.empty(); })) {
     return refused(rows.empty() ? "no kernels" : rows.front().outcome.refusal);
   }
-  return ran(report_kernels(scenario, rows, pricer, q.library).result);
+  return ran(report_kernels(scenario, rows, pricer, q.catalogues).result);
 }
 
 Evaluation collective(const Question& q) {
-  const CollectiveScenario scenario = resolve_collectives(q.document, q.name, q.library);
+  const CollectiveScenario scenario = resolve_collectives(q.document, q.name, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
   if (compares(scenario)) {
-    return ran(compare_collectives(scenario, q.library).result);
+    return ran(compare_collectives(scenario, q.catalogues).result);
   }
-  const std::vector<CollectiveRow> rows = price_collectives(scenario, q.library);
-  CollectiveReport report = report_collectives(scenario, rows, q.library);
-  if (const std::optional<TogetherResult> together = play_together(scenario, q.library)) {
+  const std::vector<CollectiveRow> rows = price_collectives(scenario, q.catalogues);
+  CollectiveReport report = report_collectives(scenario, rows, q.catalogues);
+  if (const std::optional<TogetherResult> together = play_together(scenario, q.catalogues)) {
     report_together(report, *together);
   }
   return ran(std::move(report.result));
 }
 
 Evaluation silicon(const Question& q) {
-  const SiliconScenario scenario = resolve_silicon(q.document, q.name, q.base_dir, q.library);
+  const SiliconScenario scenario = resolve_silicon(q.document, q.name, q.base_dir, q.catalogues);
   if (q.options.resolve_only) {
     return {};
   }
-  return ran(report_silicon(scenario, study_silicon(scenario, q.library, {.jobs = 1, .progress = {}})));
+  return ran(report_silicon(scenario, study_silicon(scenario, q.catalogues, {.jobs = 1, .progress = {}})));
 }
 
 struct Kind {

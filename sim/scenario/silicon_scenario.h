@@ -130,6 +130,9 @@ struct SiliconCase {
   json::Value overrides;  // catalogue fields of the changed GPU over the base GPU's
   json::Value set;
   Gpu gpu;
+
+  // Whether it changes the GPU at all, and not its software alone.
+  [[nodiscard]] bool scales() const { return !overrides.object().empty(); }
 };
 
 struct SiliconScenario {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "hwmodels/catalogue/gpu_number.h"
 #include "hwmodels/json/path.h"
 #include "sim/report/default_metric.h"
 #include "sim/report/difference.h"
@@ -43,7 +44,14 @@ class Runs {
       const SiliconCase& change = s_.changes[i];
       const std::string where = fmt::format(" with changes[{}]", i);
       ask_all(where, laid_over(s_.base_overrides, without_power(change.overrides)), change.set);
-      ask_all(where, laid_over(s_.base_overrides, exaggerated(change.overrides, s_.gpu)), change.set);
+    }
+    for (std::size_t i = 0; i < s_.changes.size(); ++i) {
+      const SiliconCase& change = s_.changes[i];
+      exaggerations_.push_back(asked_.size());
+      if (change.scales()) {
+        ask_all(fmt::format(" with changes[{}]", i),
+                laid_over(s_.base_overrides, exaggerated(change.overrides, s_.gpu)), change.set);
+      }
     }
     EvaluateAllOptions how;
     how.jobs = options.jobs;
@@ -56,10 +64,11 @@ class Runs {
   [[nodiscard]] const Answer& base(std::size_t workload) const { return at(0, workload); }
   [[nodiscard]] const Answer& uncapped(std::size_t workload) const { return at(1, workload); }
   [[nodiscard]] const Answer& changed(std::size_t change, std::size_t workload) const {
-    return at(2 + 2 * change, workload);
+    return at(2 + change, workload);
   }
+  // Of a change that scales.
   [[nodiscard]] const Answer& exaggeration(std::size_t change, std::size_t workload) const {
-    return at(3 + 2 * change, workload);
+    return answers_[exaggerations_[change] + workload];
   }
 
  private:
@@ -96,6 +105,7 @@ class Runs {
 
   const SiliconScenario& s_;
   std::vector<Asked> asked_;
+  std::vector<std::size_t> exaggerations_;  // by change, where its first is
   std::vector<Answer> answers_;
 };
 
@@ -131,7 +141,7 @@ std::string metric_of(const SiliconWorkload& workload, const Result& result) {
       return name;
     }
   }
-  return default_metric(workload.kind, result);
+  return default_metric(result);
 }
 
 double number_of(const Answer& answer, const SiliconWorkload& workload, const std::string& name) {
@@ -244,13 +254,13 @@ class Study {
       out.half_width = std::min(out.half_width, kEffectError * std::abs(std::log(out.gain)));
       out.half_width = std::max(out.half_width, pinned_l2(one, now.result));
     }
-    const Answer& most = runs_.exaggeration(change, w);
-    if (!one.overrides.object().empty() && most.ran()) {
+    if (one.scales() && runs_.exaggeration(change, w).ran()) {
+      const double most = number_of(runs_.exaggeration(change, w), workload, metric);
       // Without a cap on both sides. A bound below the gain itself says that a thousandfold hurts.
       const Answer& free = runs_.uncapped(w);
       const double cap =
           free.ran() ? std::max(1.0, better(metric, base, number_of(free, workload, metric))) : 1.0;
-      out.bound = std::max({1.0, out.gain, better(metric, base, number_of(most, workload, metric)) / cap});
+      out.bound = std::max({1.0, out.gain, better(metric, base, most) / cap});
     }
     return out;
   }
@@ -268,7 +278,7 @@ class Study {
     const SiliconCase& one = s_.changes[change];
     out.silicon = s_.model.compare(s_.base, one.design, s_.spec.model);
     double hours = 0.0, least = 0.0, energy = 0.0;
-    out.scales = !one.overrides.object().empty();
+    out.scales = one.scales();
     for (std::size_t w = 0; w < s_.workloads.size(); ++w) {
       SiliconGain gain = gain_of(change, w);
       out.runs = out.runs && gain.runs;
@@ -376,17 +386,9 @@ class Study {
   SiliconStudy out_;
 };
 
-double field_of(const Gpu& gpu, const std::string& name) {
-  return name == "sm_count"                   ? gpu.sm_count
-         : name == "l2_mib"                   ? gpu.l2.si() / 1048576.0
-         : name == "memory_gb"                ? gpu.memory.si() * 1e-9
-         : name == "memory_bandwidth_gbps"    ? gpu.memory_bandwidth.si() * 1e-9
-         : name == "scale_up_bandwidth_gbps"  ? gpu.scale_up_bandwidth.si() * 1e-9
-         : name == "vector_fp64_tflops"       ? gpu.vector_fp64_peak.si() * 1e-12
-         : name == "shared_memory_kib_per_sm" ? gpu.shared_memory_per_sm.si() / 1024.0
-         : name == "registers_per_sm"         ? gpu.registers_per_sm
-         : name == "sparse_factor"            ? gpu.sparse_factor
-                                              : 0.0;
+// Numbers of a GPU that work does not feel by themselves.
+bool unfelt(std::string_view field) {
+  return field == "scale_up_links" || field == "tdp_w" || field == "die_area_mm2";
 }
 
 // TFLOP/s of the base in a format by name; 0 where it has none.
@@ -415,7 +417,7 @@ json::Value exaggerated(const json::Value& overrides, const Gpu& base) {
       }
       continue;
     }
-    const double now = field_of(base, member.first);
+    const double now = unfelt(member.first) ? 0.0 : gpu_number(base, member.first).value_or(0.0);
     if (now <= 0.0 || !member.second.is_number() || member.second.number() <= now) {
       continue;  // no field that work feels, or less of it
     }

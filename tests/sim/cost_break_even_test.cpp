@@ -5,20 +5,12 @@
 #include "hwmodels/json/problem.h"
 #include "sim/cost/break_even.h"
 #include "sim/cost/cost_report.h"
-#include "tests/sim/sim_testing.h"
+#include "tests/sim/cost_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
-
-CostSpec spec_of(const std::string& text) {
-  CostSpec spec;
-  std::vector<Problem> problems;
-  json::read(json::parse(text, "test"), "$.cost", spec, problems);
-  REQUIRE(problems.empty());
-  return spec;
-}
 
 // A machine of so many GPUs that does so much a second.
 CostSubject subject_of(const std::string& cost, int gpus, double output_per_s, double all_per_s,

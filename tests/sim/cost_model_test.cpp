@@ -6,20 +6,13 @@
 
 #include "hwmodels/catalogue/price_table.h"
 #include "hwmodels/json/problem.h"
-#include "tests/sim/sim_testing.h"
+#include "tests/sim/cost_testing.h"
 
 using namespace gpuplan;
 using namespace gpuplan::sim;
 
 namespace {
 
-CostSpec spec_of(const std::string& text) {
-  CostSpec spec;
-  std::vector<Problem> problems;
-  json::read(json::parse(text, "test"), "$.cost", spec, problems);
-  REQUIRE(problems.empty());
-  return spec;
-}
 CostMachine h100(int together = 1) {
   return cost_machine(*library().hardware.gpu("H100-SXM5-80GB"), *library().hardware.node("DGX-H100"),
                       together);

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <optional>
-#include <thread>
 
 #include "hwmodels/json/path.h"
 #include "sim/report/difference.h"
 #include "sim/report/metric_sense.h"
 #include "sim/run/evaluate_all.h"
 #include "ui/cli/command.h"
-#include "ui/cli/metric_text.h"
+#include "ui/cli/many_runs.h"
+#include "ui/cli/metric_format.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/terminal.h"
 

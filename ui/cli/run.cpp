@@ -20,7 +20,7 @@
 #include "ui/cli/command.h"
 #include "ui/cli/kernel_scenario_text.h"
 #include "ui/cli/kernel_text.h"
-#include "ui/cli/metric_text.h"
+#include "ui/cli/many_runs.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/serving_text.h"
 #include "ui/cli/silicon_text.h"

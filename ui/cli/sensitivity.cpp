@@ -9,7 +9,8 @@
 
 #include "sim/report/metric_sense.h"
 #include "ui/cli/command.h"
-#include "ui/cli/metric_text.h"
+#include "ui/cli/many_runs.h"
+#include "ui/cli/metric_format.h"
 #include "ui/cli/scenario_options.h"
 #include "ui/cli/terminal.h"
 

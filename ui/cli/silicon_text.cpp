@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "sim/report/silicon_report.h"
-#include "ui/cli/metric_text.h"
+#include "ui/cli/metric_format.h"
 #include "ui/cli/terminal.h"
 
 namespace gpuplan::cli {

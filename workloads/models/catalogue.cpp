@@ -1,37 +1,15 @@
 // The model catalogue: one file a model, found by name or alias.
-#include <algorithm>
-#include <filesystem>
-
+#include "hwmodels/json/folder.h"
 #include "hwmodels/json/problem.h"
 #include "workloads/models/model_entry.h"
 
 namespace gpuplan {
 
-namespace {
-
-std::vector<std::string> json_files(const std::string& directory) {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    if (it->path().extension() == ".json") {
-      out.push_back(it->path().string());
-    }
-  }
-  if (error) {
-    throw InputError(
-        Problem{directory, error.message(), "the models' data folder (is GPUPLAN_DATA right?)", ""});
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-}  // namespace
-
 ModelCatalogue ModelCatalogue::load(const std::string& data_dir) {
   ModelCatalogue out;
   std::vector<Problem> problems;
-  for (const std::string& file : json_files(data_dir + "/workloads/models/data")) {
+  for (const std::string& file : json::files_of(data_dir + "/workloads/models/data",
+                                                "the models' data folder (is GPUPLAN_DATA right?)")) {
     json::Value root = json::parse_file(file);
     Model model;
     const std::size_t before = problems.size();

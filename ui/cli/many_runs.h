@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "sim/run/evaluate_all.h"
-#include "ui/cli/metric_format.h"
 
 namespace gpuplan::cli {
 

@@ -1,4 +1,4 @@
-#include "ui/cli/metric_text.h"
+#include "ui/cli/many_runs.h"
 
 #include <algorithm>
 #include <optional>
